@@ -1,0 +1,40 @@
+SWIFT ?= swift
+# A binary in release mode, for everything but the tests.
+PORT = .build/release/port
+MODEL = Fixtures/models/tiny-qwen2
+
+.PHONY: demo test build lint interop bench zstd
+
+## Converts a bundled trained checkpoint to GGUF Q8_0, verifies it and shows the verdict.
+demo: build
+	@mkdir -p .build/demo
+	$(PORT) inspect $(MODEL)
+	$(PORT) convert $(MODEL) --to gguf --quantize q8_0 -o .build/demo/tiny-qwen2.q8_0.gguf --force
+	$(PORT) verify $(MODEL) .build/demo/tiny-qwen2.q8_0.gguf
+
+## Runs all tests.
+test: zstd
+	$(SWIFT) build
+	$(SWIFT) test
+
+build: zstd
+	$(SWIFT) build -c release --product port
+
+lint:
+	$(SWIFT) format lint --strict -r Package.swift Sources Tests
+
+## Lets the peers from PyPI read and judge what port writes.
+interop: build
+	bash Tests/Interop/run.sh
+
+## Times port against its peers, interleaved.
+bench: build
+	bash Tests/Benchmarks/run.sh
+
+## Installs libzstd-dev where it is missing (Debian, Ubuntu; macOS: brew install zstd).
+zstd:
+	@pkg-config --exists libzstd 2>/dev/null || test -e /usr/include/zstd.h || \
+	  { sudo=$$(command -v sudo || true); \
+	    if command -v apt-get >/dev/null; then $$sudo apt-get update -qq && $$sudo apt-get install -y -qq libzstd-dev >/dev/null; \
+	    elif command -v brew >/dev/null; then brew install zstd pkg-config; \
+	    else echo "please install the zstd headers" >&2; exit 1; fi; }

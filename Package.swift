@@ -1,0 +1,63 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let arguments: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+/// Every module with what it may import; `docs/architecture.md` holds the same table and a test
+/// compares both with the `import` lines under `Sources/`.
+let modules: [Target] = [
+  .target(name: "CKernels"),
+  .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+  .target(name: "TensorTypes"),
+  .target(name: "ByteIO", dependencies: ["CZstd", system]),
+  .target(name: "WeightFormats", dependencies: ["ByteIO", "TensorTypes"]),
+  .target(name: "Quantization", dependencies: ["TensorTypes", "CKernels"]),
+  .target(name: "GraphRewriting", dependencies: ["TensorTypes"]),
+  .target(name: "Tokenizers", dependencies: ["ByteIO", "TensorTypes"]),
+  .target(
+    name: "Architectures",
+    dependencies: ["GraphRewriting", "TensorTypes", "ByteIO", "Tokenizers"]),
+  .target(
+    name: "Accelerators",
+    dependencies: ["GraphRewriting", "TensorTypes", "Architectures", "Tokenizers"]),
+  .target(
+    name: "Conversion",
+    dependencies: [
+      "WeightFormats", "ByteIO", "Quantization", "GraphRewriting", "TensorTypes",
+      "Architectures", "Accelerators", "Tokenizers",
+    ]),
+  .target(name: "ReferenceKernels", dependencies: ["GraphRewriting", "TensorTypes"]),
+  .target(
+    name: "Equivalence",
+    dependencies: [
+      "ReferenceKernels", "WeightFormats", "GraphRewriting", "TensorTypes", "ByteIO",
+      "Architectures", "Accelerators", "Tokenizers",
+    ]),
+  .target(
+    name: "Reports", dependencies: ["TensorTypes", "WeightFormats", "Conversion", "Equivalence"]),
+]
+
+let tests: [Target] = [
+  .testTarget(name: "TensorTypesTests", dependencies: ["TensorTypes"]),
+  .testTarget(name: "ByteIOTests", dependencies: ["ByteIO", "TensorTypes"]),
+]
+
+let package = Package(
+  name: "port",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "port", targets: ["port"]),
+    .library(name: "PortKit", targets: modules.map(\.name).filter { $0 != "CZstd" }),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: modules + [
+    .executableTarget(
+      name: "port", dependencies: modules.map { .init(stringLiteral: $0.name) } + [arguments])
+  ] + tests,
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,65 @@
+import TensorTypes
+
+/// Bytes that can be read at any offset: a file, memory, or a test double that fails on purpose.
+public protocol ByteSource: Sendable {
+  /// What messages call it; the path of a file.
+  var name: String { get }
+  /// - Units: bytes.
+  var byteCount: Int { get }
+
+  /// Fills `buffer` with the bytes from `offset` on.
+  ///
+  /// - Throws: `badInput` when the source ends before the buffer is full, `inputOutput` when the
+  ///   system refuses.
+  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Failure)
+}
+
+extension ByteSource {
+  /// The `count` bytes from `offset` on.
+  ///
+  /// The caller has checked `count` against a limit: it is allocated before anything is read.
+  public func bytes(at offset: Int, count: Int) throws(Failure) -> [UInt8] {
+    guard offset >= 0, count >= 0, count <= byteCount - offset else {
+      throw Failure(
+        .badInput, "the file is too short", file: name, offset: offset,
+        expected: "\(count) bytes", found: "\(max(0, byteCount - offset))")
+    }
+    var failure: Failure?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      do throws(Failure) {
+        try read(
+          at: offset, into: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count))
+        initialized = count
+      } catch {
+        failure = error
+        initialized = 0
+      }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+}
+
+/// Bytes in memory.
+public struct MemorySource: ByteSource {
+  public let name: String
+  public let bytes: [UInt8]
+
+  public init(name: String, bytes: [UInt8]) {
+    self.name = name
+    self.bytes = bytes
+  }
+
+  public var byteCount: Int { bytes.count }
+
+  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Failure) {
+    guard offset >= 0, buffer.count <= bytes.count - offset else {
+      throw Failure(
+        .badInput, "the file is too short", file: name, offset: offset,
+        expected: "\(buffer.count) bytes", found: "\(max(0, bytes.count - offset))")
+    }
+    bytes.withUnsafeBytes {
+      buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + buffer.count]))
+    }
+  }
+}

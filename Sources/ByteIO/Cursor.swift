@@ -1,0 +1,97 @@
+import TensorTypes
+
+/// The order of the bytes of a number in a file.
+public enum ByteOrder: String, Sendable, Hashable {
+  case little, big
+}
+
+/// Reads a source from front to back through a small window, and always knows where it is.
+///
+/// Nothing is allocated before the bytes are known to be there.
+public struct Cursor: ~Copyable {
+  public let source: any ByteSource
+  /// - Units: bytes from the start of the source.
+  public private(set) var position: Int
+  public var byteOrder = ByteOrder.little
+
+  private var window: [UInt8] = []
+  private var windowStart = 0
+  private let windowByteCount: Int
+
+  public init(_ source: any ByteSource, position: Int = 0, windowByteCount: Int = 1 << 16) {
+    self.source = source
+    self.position = position
+    self.windowByteCount = windowByteCount
+  }
+
+  /// The bytes between the position and the end of the source.
+  public var remaining: Int { source.byteCount - position }
+
+  /// The next integer, in the cursor's byte order.
+  public mutating func read<T: FixedWidthInteger>(_ type: T.Type) throws(Failure) -> T {
+    let width = MemoryLayout<T>.size
+    try fill(width, as: "\(type)")
+    let start = position - windowStart
+    let raw = window.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start, as: T.self) }
+    position += width
+    return byteOrder == .little ? T(littleEndian: raw) : T(bigEndian: raw)
+  }
+
+  /// The next `count` bytes.
+  public mutating func readBytes(_ count: Int) throws(Failure) -> [UInt8] {
+    if count <= windowByteCount {
+      try fill(count, as: "\(count) bytes")
+      let start = position - windowStart
+      position += count
+      return Array(window[start..<start + count])
+    }
+    try require(count, as: "\(count) bytes")
+    let bytes = try source.bytes(at: position, count: count)
+    position += count
+    return bytes
+  }
+
+  /// The next `count` bytes as UTF-8 text.
+  public mutating func readText(_ count: Int) throws(Failure) -> ByteString {
+    let start = position
+    let text: ByteString?
+    if count <= windowByteCount {
+      try fill(count, as: "\(count) bytes of text")
+      let first = position - windowStart
+      text = window.withUnsafeBufferPointer {
+        ByteString(validating: UnsafeBufferPointer(rebasing: $0[first..<first + count]))
+      }
+      position += count
+    } else {
+      text = ByteString(validating: try readBytes(count))
+    }
+    guard let text else {
+      throw Failure(
+        .badInput, "the text is not valid UTF-8", file: source.name, offset: start,
+        expected: "UTF-8", found: "other bytes")
+    }
+    return text
+  }
+
+  public mutating func skip(_ count: Int) throws(Failure) {
+    try require(count, as: "\(count) bytes")
+    position += count
+  }
+
+  /// - Throws: `badInput` when fewer than `count` bytes are left.
+  public func require(_ count: Int, as what: String) throws(Failure) {
+    guard count >= 0, count <= remaining else {
+      throw Failure(
+        .badInput, "the file ends too early", file: source.name, offset: position,
+        expected: what, found: "\(max(0, remaining)) bytes to the end of the file")
+    }
+  }
+
+  /// Makes the next `count` bytes lie in the window.
+  private mutating func fill(_ count: Int, as what: String) throws(Failure) {
+    try require(count, as: what)
+    if position >= windowStart, position + count <= windowStart + window.count { return }
+    window = try source.bytes(at: position, count: min(remaining, max(count, windowByteCount)))
+    windowStart = position
+  }
+}

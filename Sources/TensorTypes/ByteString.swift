@@ -1,0 +1,87 @@
+/// Text that is equal only to text with the same UTF-8 bytes.
+///
+/// Swift's `String` treats canonically equivalent spellings ("é" composed and decomposed) as one
+/// value; two tensors or tokens spelt so are two. Every name, key and token that comes from a file
+/// is therefore a `ByteString`. Order is the order of the bytes.
+public struct ByteString: Sendable {
+  /// The same bytes as a `String`, for printing and for APIs that want one.
+  public let text: String
+
+  public init(_ text: String) {
+    self.text = text
+  }
+
+  /// Validates `bytes` as UTF-8; nil when they are not.
+  public init?(validating bytes: some Sequence<UInt8>) {
+    guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
+    self.text = text
+  }
+
+  public var utf8: String.UTF8View { text.utf8 }
+  public var isEmpty: Bool { text.utf8.isEmpty }
+
+  public func hasPrefix(_ prefix: String) -> Bool {
+    text.utf8.starts(with: prefix.utf8)
+  }
+
+  public func hasSuffix(_ suffix: String) -> Bool {
+    text.utf8.reversed().starts(with: suffix.utf8.reversed())
+  }
+}
+
+extension ByteString: Hashable {
+  public static func == (a: ByteString, b: ByteString) -> Bool {
+    a.withBytes { x in b.withBytes { y in x.count == y.count && x.elementsEqual(y) } }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    withBytes { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
+
+  private func withBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
+    if let result = text.utf8.withContiguousStorageIfAvailable(body) { return result }
+    var copy = text
+    return copy.withUTF8(body)
+  }
+}
+
+extension ByteString: Comparable {
+  public static func < (a: ByteString, b: ByteString) -> Bool {
+    a.withBytes { x in b.withBytes { y in x.lexicographicallyPrecedes(y) } }
+  }
+}
+
+extension ByteString: ExpressibleByStringLiteral, CustomStringConvertible {
+  public init(stringLiteral value: String) {
+    self.init(value)
+  }
+
+  /// The text with control characters escaped, safe to print on a terminal.
+  public var description: String { text.escapingControlCharacters }
+}
+
+extension String {
+  /// The text with C0, DEL and C1 control characters, and the marks that reorder bidirectional
+  /// text, written as `\u{…}`.
+  public var escapingControlCharacters: String {
+    guard unicodeScalars.contains(where: \.isUnprintable) else { return self }
+    var result = ""
+    for scalar in unicodeScalars {
+      if scalar.isUnprintable {
+        result += "\\u{" + String(scalar.value, radix: 16) + "}"
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var isUnprintable: Bool {
+    switch value {
+    case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,49 @@
+"""Compares port's GGUF files with those of the reference converter: tensors and metadata, in file order."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+import torch
+
+import checks
+import reference
+from reference_goldens import dump
+
+
+def compare(check, name, expected, found):
+    """The checks of one file."""
+    for part in ("name", "type", "shape", "sha256"):
+        check.same(f"{name}: tensor {part}s", [t[part] for t in expected["tensors"]], [t[part] for t in found["tensors"]])
+    pairs = {pair["key"]: pair for pair in found["metadata"]}
+    check.same(f"{name}: order of keys", [p["key"] for p in expected["metadata"]], [p["key"] for p in found["metadata"]])
+    for group, prefix in (("general", "general."), ("tokenizer", "tokenizer."), ("architecture", "")):
+        chosen = [p for p in expected["metadata"]
+                  if p["key"].startswith(prefix) and (prefix or not p["key"].startswith(("general.", "tokenizer.")))]
+        check.same(f"{name}: {group} metadata", chosen, [pairs.get(p["key"]) for p in chosen])
+
+
+def main():
+    check = checks.Checks(__file__)
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    converter = reference.load(checks.REFERENCE)
+    cases = [(folder, outtype) for folder in checks.seeded() for outtype in reference.OUTTYPES]
+    cases += [(checks.minilm(), outtype) for outtype in ("f16", "q8_0")]
+    for folder, outtype in cases:
+        name = f"{'all-MiniLM-L6-v2' if folder == checks.minilm() else folder.name} {outtype}"
+        with check.group(name), tempfile.TemporaryDirectory() as temporary:
+            expected, found = Path(temporary) / "reference.gguf", Path(temporary) / "port.gguf"
+            reference.convert(converter, folder, outtype, expected)
+            described = reference.describe(expected)
+            golden = checks.ROOT / "Fixtures" / "targets" / "gguf" / f"{folder.name}.{outtype}.json"
+            if folder.parent == checks.SEEDED:
+                check.that(f"{name}: recorded target", golden.read_text(encoding="utf-8") == dump(described),
+                           "the reference writes something else than Fixtures/targets/gguf records")
+            checks.port_convert(folder, "gguf", found, "--quantize", outtype)
+            compare(check, name, described, reference.describe(found))
+    check.finish()
+
+
+if __name__ == "__main__":
+    main()

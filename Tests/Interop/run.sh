@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs the interop checks: PyPI peers read what port writes, and llama.cpp's converter says what it should write.
+# Everything that is needed is installed under .build; a peer that cannot be had is a failure, never a skip.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD venv=$PWD/.build/interop-venv reference=$PWD/.build/interop-reference interop=$PWD/Tests/Interop
+llama_cpp=$(grep '^llama-cpp-python==' "$interop/requirements.txt")
+mkdir -p .build
+
+if ! cmp -s "$interop/requirements.txt" "$venv/installed.txt"; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$interop/requirements.txt"
+  cp "$interop/requirements.txt" "$venv/installed.txt"
+fi
+
+if [ "$(cat "$reference/version.txt" 2>/dev/null)" != "$llama_cpp" ]; then
+  rm -rf "$reference" .build/interop-download
+  mkdir -p "$reference"
+  "$venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --no-binary llama-cpp-python \
+    -d .build/interop-download "$llama_cpp"
+  tar xzf .build/interop-download/*.tar.gz -C "$reference" --strip-components 3 --wildcards \
+    '*/vendor/llama.cpp/convert_hf_to_gguf.py' '*/vendor/llama.cpp/conversion/*' '*/vendor/llama.cpp/gguf-py/*'
+  rm -rf .build/interop-download
+  echo "$llama_cpp" > "$reference/version.txt"
+fi
+
+# An up-to-date product costs the build a few seconds.
+swift build -c release --product port >&2
+
+export PORT=${PORT:-$root/.build/release/port} REFERENCE=$reference RESULTS=$root/.build/interop-results.txt
+export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONDONTWRITEBYTECODE=1
+: > "$RESULTS"
+broken=0
+for script in compare_reference compare_llama_cpp compare_safetensors; do
+  lines=$(wc -l < "$RESULTS")
+  "$venv/bin/python" "$interop/$script.py" || true
+  if [ "$(wc -l < "$RESULTS")" -eq "$lines" ]; then
+    echo "FAILED $script.py ended without a result"
+    broken=$((broken + 1))
+  fi
+done
+
+awk -v broken="$broken" '{ passed += $1; failed += $2 } END { printf "%d passed, %d failed\n", passed, failed + broken
+  exit failed + broken > 0 || passed == 0 }' "$RESULTS"
