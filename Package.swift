@@ -2,6 +2,7 @@
 import PackageDescription
 
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let real: Target.Dependency = .product(name: "RealModule", package: "swift-numerics")
 let arguments: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -18,10 +19,10 @@ let modules: [Target] = [
   .target(name: "Tokenizers", dependencies: ["ByteIO", "TensorTypes"]),
   .target(
     name: "Architectures",
-    dependencies: ["GraphRewriting", "TensorTypes", "ByteIO", "Tokenizers"]),
+    dependencies: ["GraphRewriting", "TensorTypes", "ByteIO", "Tokenizers", real]),
   .target(
     name: "Accelerators",
-    dependencies: ["GraphRewriting", "TensorTypes", "Architectures", "Tokenizers"]),
+    dependencies: ["GraphRewriting", "TensorTypes", "ByteIO", "Architectures", "Tokenizers"]),
   .target(
     name: "Conversion",
     dependencies: [
@@ -53,6 +54,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.1.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: modules + [

@@ -6,6 +6,9 @@ public protocol ByteSource: Sendable {
   var name: String { get }
   /// - Units: bytes.
   var byteCount: Int { get }
+  /// Whether `byteCount` is only an upper bound: where a compressed source ends is known when it
+  /// is decompressed.
+  var isOpenEnded: Bool { get }
 
   /// Fills `buffer` with the bytes from `offset` on.
   ///
@@ -15,6 +18,8 @@ public protocol ByteSource: Sendable {
 }
 
 extension ByteSource {
+  public var isOpenEnded: Bool { false }
+
   /// The `count` bytes from `offset` on.
   ///
   /// The caller has checked `count` against a limit: it is allocated before anything is read.

@@ -75,3 +75,11 @@ private func currentFolder() -> String {
   defer { free(buffer) }
   return String(cString: buffer)
 }
+
+/// Whether two paths lead to the same file or folder that exists.
+public func isSameFile(_ a: String, _ b: String) -> Bool {
+  var first = stat()
+  var second = stat()
+  guard stat(a, &first) == 0, stat(b, &second) == 0 else { return false }
+  return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+}

@@ -1,1 +1,2 @@
-
+/// How an architecture's converter reads the tokenizer.
+public enum TokenizerFamily: Sendable { case llama, byteLevelBPE, wordPiece }

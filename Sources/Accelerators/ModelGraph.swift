@@ -1,0 +1,304 @@
+import Architectures
+import GraphRewriting
+import TensorTypes
+
+/// A tensor of the source, by name and type.
+public struct SourceTensor: Sendable {
+  public let name: ByteString
+  public let type: TensorType
+
+  public init(name: ByteString, type: TensorType) {
+    self.name = name
+    self.type = type
+  }
+}
+
+/// The numbers of heads that rearranging queries and keys needs.
+public struct HeadCounts: Sendable, Hashable {
+  public let query: Int
+  public let keyValue: Int
+
+  public init(query: Int, keyValue: Int) {
+    self.query = query
+    self.keyValue = keyValue
+  }
+}
+
+/// The program from a source checkpoint to a target's tensors, before any rewriting and casting:
+/// each output of `graph` computes the values of one tensor to be written.
+public struct ModelGraph: Sendable {
+  public var graph: WeightGraph
+  /// The roles of the outputs, in the same order; nil where names stay as they are.
+  public private(set) var roles: [RoleInstance?] = []
+  /// The source tensors that no output needs, each with the reason.
+  public private(set) var dropped: [(source: Int, reason: String)] = []
+
+  /// Every tensor under its own name.
+  public static func identity(_ sources: [SourceTensor]) throws(Failure) -> ModelGraph {
+    var model = ModelGraph(graph: WeightGraph(sources: sources.map(\.type)))
+    for (number, tensor) in sources.enumerated() {
+      model.append(tensor.name, try model.graph.add(.load(number)), nil)
+    }
+    return model
+  }
+
+  /// The tensors of one dialect as another names and stores them.
+  ///
+  /// Outputs stand in the order of their sources; the experts of a layer stand together where the
+  /// last of them comes; literals stand first.
+  ///
+  /// - Parameters:
+  ///   - order: the numbers of the sources in the order in which they are written.
+  ///   - expertOrder: roles in the order in which stacked experts are written.
+  ///   - heads: nil when no step needs them.
+  /// - Throws: `badInput` for a tensor that the architecture does not have, that comes twice, or
+  ///   whose shape does not fit; and for missing experts.
+  public static func translating(
+    _ sources: [SourceTensor], order: [Int], from: Dialect, to: Dialect, expertCount: Int?,
+    expertOrder: [Role], heads: HeadCounts?,
+    literals: [(role: RoleInstance, literal: Literal)] = []
+  ) throws(Failure) -> ModelGraph {
+    var model = ModelGraph(graph: WeightGraph(sources: sources.map(\.type)))
+    for (role, literal) in literals {
+      guard let mapping = to.writing(role.role) else { continue }
+      let node = try model.graph.add(.literal(literal))
+      model.append(to.name(mapping, role.bindings), node, role)
+    }
+    var canonical = CanonicalTensors()
+    for number in order {
+      let tensor = sources[number]
+      do throws(Failure) {
+        try model.read(tensor, number, from, heads, expertCount, into: &canonical)
+      } catch {
+        throw error.located(subject: .tensor(tensor.name))
+      }
+    }
+    var ranks = [Int](repeating: 0, count: sources.count)
+    for (rank, number) in order.enumerated() { ranks[number] = rank }
+    try model.write(canonical, to, heads, expertCount, expertOrder, sources, ranks)
+    return model
+  }
+
+  private init(graph: WeightGraph) {
+    self.graph = graph
+  }
+
+  private mutating func append(_ name: ByteString, _ node: NodeID, _ role: RoleInstance?) {
+    graph.outputs.append(WeightGraph.Output(name: name, node: node))
+    roles.append(role)
+  }
+
+  // MARK: - From stored to canonical
+
+  /// The tensors of a model in canonical form, with the number of the source each came from.
+  private struct CanonicalTensors {
+    var nodes: [RoleInstance: (node: NodeID, source: Int)] = [:]
+    var order: [RoleInstance] = []
+  }
+
+  private mutating func read(
+    _ tensor: SourceTensor, _ number: Int, _ dialect: Dialect, _ heads: HeadCounts?,
+    _ expertCount: Int?, into canonical: inout CanonicalTensors
+  ) throws(Failure) {
+    switch dialect.read(tensor.name) {
+    case nil:
+      throw Failure(
+        .badInput, "the architecture has no such tensor", expected: "a name of its table",
+        found: "another")
+    case .dropped(let drop):
+      dropped.append((number, drop.reason))
+    case .tensor(let mappings, let bindings):
+      let load = try graph.add(.load(number))
+      for mapping in mappings {
+        if mapping.role.isExpert, bindings.expert == nil {
+          try readStacked(load, mapping, bindings, number, heads, expertCount, into: &canonical)
+          continue
+        }
+        let node = try applying(mapping.steps, to: load, heads)
+        try place(
+          node, RoleInstance(role: mapping.role, bindings: bindings), number, into: &canonical)
+      }
+    }
+  }
+
+  /// Takes a tensor of all experts apart.
+  private mutating func readStacked(
+    _ load: NodeID, _ mapping: Mapping, _ bindings: NamePattern.Bindings, _ number: Int,
+    _ heads: HeadCounts?, _ expertCount: Int?, into canonical: inout CanonicalTensors
+  ) throws(Failure) {
+    let axes = graph[load].type.shape.axes
+    guard axes.count == 3, axes[0] > 0, expertCount == nil || expertCount == axes[0],
+      axes[0] <= 65_536
+    else {
+      throw Failure(
+        .badInput, "the tensor does not hold all experts",
+        expected: "3 axes, the first of "
+          + (expertCount.map { "\($0)" } ?? "1 to 65536"), found: "\(graph[load].type.shape)")
+    }
+    for expert in 0..<axes[0] {
+      let slice = try graph.add(.slice(axis: 0, start: expert, count: 1), [load])
+      let matrix = try graph.add(.reshape(Shape(Array(axes.dropFirst()))), [slice])
+      var own = bindings
+      own.expert = expert
+      let node = try applying(mapping.steps, to: matrix, heads)
+      try place(node, RoleInstance(role: mapping.role, bindings: own), number, into: &canonical)
+    }
+  }
+
+  private func place(
+    _ node: NodeID, _ role: RoleInstance, _ number: Int, into canonical: inout CanonicalTensors
+  ) throws(Failure) {
+    guard canonical.nodes.updateValue((node, number), forKey: role) == nil else {
+      throw Failure(
+        .badInput, "two tensors have the same role", expected: "one", found: "a second \(role)")
+    }
+    canonical.order.append(role)
+  }
+
+  // MARK: - From canonical to stored
+
+  private mutating func write(
+    _ canonical: CanonicalTensors, _ dialect: Dialect, _ heads: HeadCounts?, _ expertCount: Int?,
+    _ expertOrder: [Role], _ sources: [SourceTensor], _ ranks: [Int]
+  ) throws(Failure) {
+    var stacked: [Int?: [Role: [Int: (node: NodeID, source: Int)]]] = [:]
+    var pending: [(position: Int, minor: Int, name: ByteString, node: NodeID, role: RoleInstance)] =
+      []
+    for role in canonical.order {
+      let (node, source) = canonical.nodes[role]!  // every role of `order` has a node
+      guard let mapping = dialect.writing(role.role) else {
+        throw Failure(
+          .badInput, "the target has no name for the tensor's role",
+          subject: .tensor(sources[source].name), expected: "a role of its table", found: "\(role)")
+      }
+      if role.role.isExpert, !mapping.name.hasExpert {
+        // An expert's role always binds the expert's number.
+        stacked[role.bindings.layer, default: [:]][role.role, default: [:]][
+          role.bindings.expert!] = (node, source)
+        continue
+      }
+      do throws(Failure) {
+        let stored = try undoing(mapping.steps, of: node, heads)
+        let name = dialect.name(mapping, role.bindings)
+        pending.append((ranks[source], role.bindings.expert ?? 0, name, stored, role))
+      } catch {
+        throw error.located(subject: .tensor(sources[source].name))
+      }
+    }
+    for (layer, roles) in stacked {
+      let last = roles.values.flatMap { $0.values.map { ranks[$0.source] } }.max() ?? 0
+      for (role, experts) in roles {
+        let count = expertCount ?? experts.count
+        var parts: [NodeID] = []
+        for expert in 0..<count {
+          guard let part = experts[expert] else {
+            throw Failure(
+              .badInput, "an expert of layer \(layer ?? 0) is missing",
+              subject: experts.values.min { $0.source < $1.source }
+                .map { .tensor(sources[$0.source].name) },
+              expected: "\(role.rawValue) of experts 0 to \(count - 1)", found: "none of \(expert)")
+          }
+          parts.append(part.node)
+        }
+        guard experts.count == count else {
+          throw Failure(
+            .badInput, "layer \(layer ?? 0) has too many experts", expected: "\(count)",
+            found: "\(experts.count)")
+        }
+        let mapping = dialect.writing(role)!  // found above for each of its tensors
+        let bindings = NamePattern.Bindings(layer: layer)
+        let node = try undoing(mapping.steps, of: try graph.add(.stack, parts), heads)
+        let minor = expertOrder.firstIndex(of: role) ?? expertOrder.count
+        pending.append(
+          (
+            last, minor, dialect.name(mapping, bindings), node,
+            RoleInstance(role: role, bindings: bindings)
+          ))
+      }
+    }
+    pending.sort { ($0.position, $0.minor) < ($1.position, $1.minor) }
+    for output in pending { append(output.name, output.node, output.role) }
+  }
+
+  // MARK: - Steps
+
+  private mutating func applying(
+    _ steps: [Mapping.Step], to node: NodeID, _ heads: HeadCounts?
+  ) throws(Failure) -> NodeID {
+    var node = node
+    for step in steps {
+      switch step {
+      case .transpose: node = try transposed(node)
+      case .half(let half): node = try self.half(half, of: node)
+      case .interleavedHeads(let which):
+        node = try regrouped(node, which, heads, from: .pairs)
+      }
+    }
+    return node
+  }
+
+  private mutating func undoing(
+    _ steps: [Mapping.Step], of node: NodeID, _ heads: HeadCounts?
+  ) throws(Failure) -> NodeID {
+    var node = node
+    for step in steps.reversed() {
+      switch step {
+      case .transpose: node = try transposed(node)
+      case .half:
+        throw Failure(.defect, "a half cannot be written on its own")
+      case .interleavedHeads(let which):
+        node = try regrouped(node, which, heads, from: .halves)
+      }
+    }
+    return node
+  }
+
+  private mutating func transposed(_ node: NodeID) throws(Failure) -> NodeID {
+    guard graph[node].type.shape.rank == 2 else { return node }
+    var node = node
+    if case .block = graph[node].type.encoding {
+      // The elements of a block cannot move one by one.
+      node = try graph.add(.cast(.f32), [node])
+    }
+    return try graph.add(.permute([1, 0]), [node])
+  }
+
+  private mutating func half(_ half: Int, of node: NodeID) throws(Failure) -> NodeID {
+    let rows = graph[node].type.shape.axes.first ?? 1
+    guard rows % 2 == 0 else {
+      throw Failure(
+        .badInput, "the rows have no two halves", expected: "an even number", found: "\(rows)")
+    }
+    return try graph.add(.slice(axis: 0, start: half * rows / 2, count: rows / 2), [node])
+  }
+
+  /// How the rows of a head stand.
+  private enum Grouping {
+    case halves, pairs
+  }
+
+  /// Brings the rows of each head from one grouping to the other: `[heads, 2, half, …]` and
+  /// `[heads, half, 2, …]` change places.
+  private mutating func regrouped(
+    _ node: NodeID, _ which: Mapping.Heads, _ heads: HeadCounts?, from grouping: Grouping
+  ) throws(Failure) -> NodeID {
+    let shape = graph[node].type.shape
+    guard let heads, let rows = shape.axes.first else {
+      throw Failure(
+        .badInput, "the rows of heads cannot be rearranged",
+        expected: "the number of heads and rows", found: "\(shape)")
+    }
+    let count = which == .query ? heads.query : heads.keyValue
+    guard count > 0, rows % (2 * count) == 0 else {
+      throw Failure(
+        .badInput, "the rows do not fit the number of heads",
+        expected: "a multiple of 2 × \(count)", found: "\(rows) rows")
+    }
+    let half = rows / count / 2
+    let middle = grouping == .halves ? [count, 2, half] : [count, half, 2]
+    let rest = Array(shape.axes.dropFirst())
+    let split = try graph.add(.reshape(Shape(middle + rest)), [node])
+    let swapped = try graph.add(.permute([0, 2, 1] + rest.indices.map { $0 + 3 }), [split])
+    return try graph.add(.reshape(shape), [swapped])
+  }
+}

@@ -1,0 +1,84 @@
+import TensorTypes
+
+/// What a conversion is for: a runtime with its file format, encodings and names.
+public struct Target: Sendable {
+  public enum Name: String, Sendable, Hashable, CaseIterable {
+    case gguf, safetensors
+  }
+
+  public let name: Name
+  /// Who reads the output.
+  public let runtime: String
+  public let schemes: [Scheme]
+  /// The scheme without `--quantize`; it loses nothing.
+  public let defaultScheme: Scheme
+  /// What fixes names and types.
+  public let source: String
+
+  public static let all: [Target] = [
+    Target(
+      name: .gguf, runtime: "llama.cpp", schemes: [.auto, .f32, .f16, .bf16, .q8_0],
+      defaultScheme: .lossless,
+      source: "llama.cpp of llama-cpp-python 0.3.36, convert_hf_to_gguf.py"),
+    Target(
+      name: .safetensors, runtime: "Hugging Face transformers", schemes: [.f32, .f16, .bf16],
+      defaultScheme: .lossless,
+      source: "safetensors 0.8.0; huggingface_hub 2.4.0"),
+  ]
+
+  /// The target of this name, in any case, `_` and `-` alike.
+  ///
+  /// - Throws: `usage` naming the known ones.
+  public static func named(_ name: String) throws(Failure) -> Target {
+    let spelling = canonicalSpelling(name)
+    guard let target = all.first(where: { $0.name.rawValue == spelling }) else {
+      throw Failure(
+        .usage, "the target is unknown",
+        expected: "one of " + all.map(\.name.rawValue).joined(separator: ", "), found: "'\(name)'")
+    }
+    return target
+  }
+
+  /// The scheme of this name, or the default for nil.
+  ///
+  /// - Throws: `usage` naming those that the target has.
+  public func scheme(named name: String?) throws(Failure) -> Scheme {
+    guard let name else { return defaultScheme }
+    let spelling = canonicalSpelling(name)
+    guard let scheme = schemes.first(where: { canonicalSpelling($0.name) == spelling }) else {
+      throw Failure(
+        .usage, "the target '\(self.name.rawValue)' has no such scheme",
+        expected: "one of " + schemes.map(\.name).joined(separator: ", "), found: "'\(name)'")
+    }
+    return scheme
+  }
+}
+
+/// Which encoding the tensors of an output get.
+public enum Scheme: Sendable, Hashable {
+  /// What each tensor has already, as far as the target can hold it, else something wider.
+  case lossless
+  /// The reference converter's choice: the first matrix decides between F16 and BF16.
+  case auto
+  /// One encoding for all matrices.
+  case uniform(Encoding)
+
+  public static let f32 = Scheme.uniform(.f32)
+  public static let f16 = Scheme.uniform(.f16)
+  public static let bf16 = Scheme.uniform(.bf16)
+  public static let q8_0 = Scheme.uniform(.q8_0)
+
+  /// As `--quantize` takes it.
+  public var name: String {
+    switch self {
+    case .lossless: "lossless"
+    case .auto: "auto"
+    case .uniform(let encoding): encoding.name.lowercased()
+    }
+  }
+}
+
+/// Lower case, and `-` for `_`: the form in which names from the command line are compared.
+func canonicalSpelling(_ text: String) -> String {
+  String(text.lowercased().map { $0 == "_" ? "-" : $0 })
+}

@@ -1,0 +1,56 @@
+import TensorTypes
+
+/// One way to name and store the tensors of an architecture: that of Hugging Face, that of GGUF.
+///
+/// It runs both ways: from stored names to roles, and from roles to stored names.
+public struct Dialect: Sendable {
+  /// Names may stand with or without one of these in front; the first is the one written.
+  public let prefixes: [String]
+  public let mappings: [Mapping]
+  public let drops: [Drop]
+
+  public init(prefixes: [String] = [""], mappings: [Mapping], drops: [Drop] = []) {
+    self.prefixes = prefixes
+    self.mappings = mappings
+    self.drops = drops
+  }
+
+  /// What a stored name stands for.
+  public enum Reading: Sendable {
+    /// One mapping, or several when one stored tensor holds the tensors of several roles.
+    case tensor([Mapping], NamePattern.Bindings)
+    case dropped(Drop)
+  }
+
+  /// What a stored name stands for; nil when the architecture has no such tensor.
+  public func read(_ name: ByteString) -> Reading? {
+    for prefix in prefixes where name.hasPrefix(prefix) {
+      let rest = prefix.isEmpty ? name : name.dropping(prefix)
+      var bindings = NamePattern.Bindings()
+      let fitting = mappings.filter { mapping in
+        guard let found = mapping.name.match(rest) else { return false }
+        bindings = found
+        return true
+      }
+      if !fitting.isEmpty { return .tensor(fitting, bindings) }
+      if let drop = drops.first(where: { $0.name.match(rest) != nil }) { return .dropped(drop) }
+    }
+    return nil
+  }
+
+  /// How a role is written: the first of its mappings.
+  public func writing(_ role: Role) -> Mapping? {
+    mappings.first { $0.role == role }
+  }
+
+  public func name(_ mapping: Mapping, _ bindings: NamePattern.Bindings) -> ByteString {
+    ByteString((prefixes.first ?? "") + mapping.name.name(bindings).text)
+  }
+}
+
+extension ByteString {
+  /// The text without an ASCII prefix that it has.
+  fileprivate func dropping(_ prefix: String) -> ByteString {
+    ByteString(String(decoding: utf8.dropFirst(prefix.utf8.count), as: UTF8.self))
+  }
+}

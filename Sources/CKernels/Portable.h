@@ -1,0 +1,13 @@
+#ifndef PORT_PORTABLE_H
+#define PORT_PORTABLE_H
+
+// The portable kernels, which the other paths use for the ends of rows.
+
+#include "CKernels.h"
+
+float port_half_to_float(uint16_t half);
+uint16_t port_float_to_half(float value);
+
+extern const struct port_kernels port_portable_kernels;
+
+#endif

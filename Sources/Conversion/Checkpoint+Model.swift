@@ -1,0 +1,166 @@
+import Accelerators
+import Architectures
+import ByteIO
+import GraphRewriting
+import TensorTypes
+import WeightFormats
+
+/// A checkpoint's tensors as the target names and stores them, with what was found on the way.
+struct PlannedModel {
+  let model: ModelGraph
+  /// nil where tensors keep their names.
+  let architecture: Architecture?
+  let config: ModelConfig?
+  let warnings: [String]
+}
+
+extension Checkpoint {
+  /// The program from this checkpoint to a target's tensors.
+  ///
+  /// - Throws: `badInput` when config and tensors do not fit each other or the target.
+  func model(for target: Target, order: [Int]) throws(Failure) -> PlannedModel {
+    let names = tensors.map { SourceTensor(name: $0.name, type: $0.type) }
+    do throws(Failure) {
+      switch (format, target.name) {
+      case (.safetensors, .gguf):
+        guard let folder, let config else {
+          throw Failure(
+            .missingInput, "a model's config is needed to convert to GGUF",
+            expected: "config.json beside the weights", found: "none")
+        }
+        return try huggingFaceToGGUF(
+          names, order, ModelConfig(config, file: folder.path(of: "config.json")))
+      case (.gguf, .safetensors):
+        return try ggufToHuggingFace(names, order)
+      case (.gguf, .gguf), (.safetensors, .safetensors):
+        return PlannedModel(
+          model: try .identity(names), architecture: nil, config: nil, warnings: [])
+      }
+    } catch {
+      throw locate(error)
+    }
+  }
+
+  /// Adds the file that holds the tensor an error is about.
+  private func locate(_ failure: Failure) -> Failure {
+    guard case .tensor(let name) = failure.subject, let tensor = self[name] else {
+      return failure.located(file: path)
+    }
+    return failure.located(file: files[tensor.file].source.name)
+  }
+
+  private func huggingFaceToGGUF(
+    _ names: [SourceTensor], _ order: [Int], _ config: ModelConfig
+  ) throws(Failure) -> PlannedModel {
+    let architecture = try Architecture.of(config)
+    let layerCount = try config.requiredCount(["num_hidden_layers", "n_layer"])
+    let heads = HeadCounts(
+      query: try config.headCount, keyValue: try architecture.keyValueHeadCount(config))
+    let model = try ModelGraph.translating(
+      names, order: order, from: architecture.huggingFace, to: architecture.gguf,
+      expertCount: try architecture.expertCount(config), expertOrder: architecture.expertOrder,
+      heads: heads, literals: try architecture.literals(config))
+    try checkLayers(model, layerCount, config)
+    return PlannedModel(
+      model: model, architecture: architecture, config: config, warnings: [])
+  }
+
+  /// Checks that the layers are those that the config counts.
+  private func checkLayers(
+    _ model: ModelGraph, _ layerCount: Int, _ config: ModelConfig
+  ) throws(Failure) {
+    var found = Set<Int>()
+    for role in model.roles {
+      if let layer = role?.bindings.layer { found.insert(layer) }
+    }
+    let most = (found.max() ?? -1) + 1
+    let missing = (0..<min(most, layerCount)).first { !found.contains($0) } ?? most
+    guard found.count == layerCount, most == layerCount else {
+      throw Failure(
+        .badInput, "config and tensors disagree about the layers", file: config.file,
+        subject: .key("num_hidden_layers"), expected: "layers 0 to \(layerCount - 1)",
+        found: missing < layerCount ? "none of \(missing)" : "\(most) layers")
+    }
+    guard model.roles.contains(where: { $0?.role == .tokenEmbedding }) else {
+      throw Failure(.badInput, "the checkpoint has no token embedding", file: path)
+    }
+  }
+
+  private func ggufToHuggingFace(
+    _ names: [SourceTensor], _ order: [Int]
+  ) throws(Failure) -> PlannedModel {
+    let name = metadata["general.architecture"]?.string?.text
+    let experts = name.flatMap { metadata[ByteString("\($0).expert_count")]?.integer } ?? 0
+    let known = Architecture.all.first {
+      $0.ggufName == name && $0.hasExperts == (experts > 0)
+    }
+    guard let known, let name else {
+      return PlannedModel(
+        model: try .identity(names), architecture: nil, config: nil,
+        warnings: [
+          "the architecture '\(name ?? "")' is unknown, so tensors keep their GGUF names"
+        ])
+    }
+    var heads: HeadCounts?
+    if let query = try headCount("\(name).attention.head_count") {
+      heads = HeadCounts(
+        query: query, keyValue: try headCount("\(name).attention.head_count_kv") ?? query)
+    }
+    let model = try ModelGraph.translating(
+      names, order: order, from: known.gguf.dropping(.ropeFactors), to: known.huggingFace,
+      expertCount: experts > 0 ? experts : nil, expertOrder: [], heads: heads)
+    return PlannedModel(model: model, architecture: known, config: nil, warnings: [])
+  }
+
+  /// A head count from metadata: a number, or an array of equal numbers.
+  private func headCount(_ key: String) throws(Failure) -> Int? {
+    let key = ByteString(key)
+    guard let value = metadata[key] else { return nil }
+    if let count = value.integer, count > 0 { return count }
+    if case .array(.int32(let counts)) = value, let first = counts.first, first > 0,
+      counts.allSatisfy({ $0 == first })
+    {
+      return Int(first)
+    }
+    throw Failure(
+      .badInput, "the number of heads is not usable", file: path, subject: .key(key),
+      expected: "a whole number above 0", found: value.typeName)
+  }
+}
+
+extension Architecture {
+  var hasExperts: Bool { mappings.contains { $0.role.isExpert } }
+
+  /// The expert roles in the order of the table, which is the order of writing.
+  var expertOrder: [Role] {
+    var roles: [Role] = []
+    for mapping in mappings where mapping.role.isExpert && !roles.contains(mapping.role) {
+      roles.append(mapping.role)
+    }
+    return roles
+  }
+
+  func expertCount(_ config: ModelConfig) throws(Failure) -> Int? {
+    guard hasExperts else { return nil }
+    let row = hyperparameters.first { $0.key == "expert_count" }
+    return try row?.value(config)?.integer
+  }
+
+  func keyValueHeadCount(_ config: ModelConfig) throws(Failure) -> Int {
+    let row = hyperparameters.first { $0.key == "attention.head_count_kv" }
+    if let count = try row?.value(config)?.integer { return count }
+    return try config.headCount
+  }
+}
+
+extension Dialect {
+  /// The dialect with tensors of one role left out, for they follow from the config.
+  fileprivate func dropping(_ role: Role) -> Dialect {
+    Dialect(
+      prefixes: prefixes, mappings: mappings.filter { $0.role != role },
+      drops: drops
+        + mappings.filter { $0.role == role }.map {
+          Drop($0.name, because: "the \(role.rawValue) follow from the config")
+        })
+  }
+}

@@ -1,0 +1,151 @@
+import ByteIO
+import Dispatch
+import Quantization
+import Synchronization
+import TensorTypes
+import WeightFormats
+
+/// Asks a conversion to stop; it does so after the units under way.
+public final class Cancellation: Sendable {
+  private let flag = Atomic<Bool>(false)
+
+  public init() {}
+
+  public func cancel() { flag.store(true, ordering: .relaxed) }
+  public var isCancelled: Bool { flag.load(ordering: .relaxed) }
+}
+
+extension Plan {
+  /// Carries the plan out. The bytes do not depend on the number of workers.
+  ///
+  /// - Parameters:
+  ///   - replaces: whether an existing output may be replaced.
+  ///   - progress: called from any thread with the payload bytes written since the last call.
+  /// - Throws: any kind; then no file of the output exists.
+  public func execute(
+    replaces: Bool, cancellation: Cancellation,
+    progress: @escaping @Sendable (_ writtenByteCount: Int) -> Void = { _ in }
+  ) throws(Failure) {
+    let transaction = try OutputTransaction(
+      destination, shape: isFolder ? .folder : .files, replaces: replaces)
+    var outputs: [OutputFile] = []
+    for file in files {
+      outputs.append(
+        try transaction.create(file.name, byteCount: file.framing.fileByteCount))
+    }
+    for (file, output) in zip(files, outputs) { try output.write(file.framing.prefix, at: 0) }
+    try writePayload(to: outputs, cancellation, progress)
+    try writePadding(to: outputs)
+    for sidecar in sidecars {
+      let output = try transaction.create(sidecar.name, byteCount: sidecar.bytes.count)
+      try output.write(sidecar.bytes, at: 0)
+    }
+    try source.checkUnchanged()
+    if cancellation.isCancelled { throw interrupted() }
+    try transaction.commit()
+  }
+
+  private func interrupted() -> Failure {
+    Failure(.interrupted, "interrupted; nothing was written", file: destination)
+  }
+
+  private func writePayload(
+    to outputs: [OutputFile], _ cancellation: Cancellation,
+    _ progress: @escaping @Sendable (Int) -> Void
+  ) throws(Failure) {
+    let work = WorkList(self)
+    let next = Atomic<Int>(0)
+    let failures = Mutex<(unit: Int, failure: Failure)?>(nil)
+    let sizes = WorkBuffers.Sizes(tensors.map(\.pieces), unitElementLimit: memory.unitElementLimit)
+    DispatchQueue.concurrentPerform(iterations: memory.jobs) { _ in
+      let buffers = WorkBuffers(sizes)
+      while !cancellation.isCancelled, failures.withLock({ $0 == nil }) {
+        let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard number < work.count else { return }
+        do throws(Failure) {
+          progress(try work.perform(number, self, outputs, buffers))
+        } catch {
+          failures.withLock { if $0 == nil || number < $0!.unit { $0 = (number, error) } }  // not nil after the test
+        }
+      }
+    }
+    if let (_, failure) = failures.withLock({ $0 }) { throw failure }
+    if cancellation.isCancelled { throw interrupted() }
+  }
+
+  /// Fills the bytes between tensors and after the last one with zeros.
+  private func writePadding(to outputs: [OutputFile]) throws(Failure) {
+    var ends = files.map(\.framing.prefix.count)
+    for tensor in tensors.sorted(by: { ($0.file, $0.offset) < ($1.file, $1.offset) }) {
+      try outputs[tensor.file].writeZeros(from: ends[tensor.file], to: tensor.offset)
+      ends[tensor.file] = tensor.offset + tensor.byteCount
+    }
+    for (number, file) in files.enumerated() {
+      try outputs[number].writeZeros(from: ends[number], to: file.framing.fileByteCount)
+    }
+  }
+}
+
+extension OutputFile {
+  fileprivate func writeZeros(from start: Int, to end: Int) throws(Failure) {
+    if end > start { try write([UInt8](repeating: 0, count: end - start), at: start) }
+  }
+}
+
+/// All units of a plan by number.
+private struct WorkList: Sendable {
+  /// Some units that belong to one piece of one tensor.
+  private struct Run: Sendable {
+    let tensor: Int
+    let piece: Int
+    let firstUnit: Int
+    /// Where the piece begins in its tensor.
+    /// - Units: elements.
+    let start: Int
+  }
+
+  private var runs: [Run] = []
+  private(set) var count = 0
+
+  init(_ plan: Plan) {
+    for (number, tensor) in plan.tensors.enumerated() {
+      var start = 0
+      for (position, piece) in tensor.pieces.enumerated() {
+        let elementCount = piece.elementCount
+        if elementCount > 0 {
+          runs.append(Run(tensor: number, piece: position, firstUnit: count, start: start))
+          count += piece.unitCount(limit: plan.memory.unitElementLimit)
+        }
+        start += elementCount
+      }
+    }
+  }
+
+  /// Reads, converts and writes one unit; returns the bytes written.
+  func perform(
+    _ number: Int, _ plan: Plan, _ outputs: [OutputFile], _ buffers: borrowing WorkBuffers
+  ) throws(Failure) -> Int {
+    let run = runs[lastRun(startingAtOrBefore: number)]
+    let tensor = plan.tensors[run.tensor]
+    let piece = tensor.pieces[run.piece]
+    do throws(Failure) {
+      let unit = piece.unit(number - run.firstUnit, limit: plan.memory.unitElementLimit)
+      let bytes = try piece.produce(unit, from: plan.source, buffers)
+      let position = tensor.offset + (run.start + unit.start).bytes(tensor.type.encoding)
+      try outputs[tensor.file].write(bytes, at: position)
+      return bytes.count
+    } catch {
+      throw error.located(subject: .tensor(tensor.name))
+    }
+  }
+
+  private func lastRun(startingAtOrBefore unit: Int) -> Int {
+    var low = 0
+    var high = runs.count
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if runs[middle].firstUnit <= unit { low = middle } else { high = middle }
+    }
+    return low
+  }
+}

@@ -1,0 +1,84 @@
+import GraphRewriting
+import TensorTypes
+
+extension WeightGraph {
+  /// The pieces, one after another, whose elements make up a node's tensor.
+  ///
+  /// - Throws: `defect` for a graph that is not in canonical form.
+  func pieces(of id: NodeID) throws(Failure) -> [Piece] {
+    let node = self[id]
+    switch node.op {
+    case .load(let source):
+      let view = View(source: source, shape: node.type.shape)
+      return [Piece(origin: .view(view), encodings: [node.type.encoding])]
+    case .literal(let literal):
+      return [Piece(origin: .literal(literal.values), encodings: [.f32])]
+    case .cast(let encoding):
+      return try pieces(of: node.inputs[0]).map {
+        Piece(origin: $0.origin, encodings: $0.encodings + [encoding])
+      }
+    case .stack:
+      return try joined(node.inputs)
+    case .concat(let axis):
+      guard axis == 0 else { throw unplanned(node) }
+      return try joined(node.inputs)
+    case .reshape(let shape):
+      let inner = try pieces(of: node.inputs[0])
+      guard inner.count == 1 else { return inner }  // the order of elements stays
+      return [try rearranged(inner[0], node) { $0.reshaped(shape) }]
+    case .permute(let order):
+      let inner = try pieces(of: node.inputs[0])
+      guard inner.count == 1 else { throw unplanned(node) }
+      return [try rearranged(inner[0], node) { $0.permuted(order) }]
+    case .slice(let axis, let start, let count):
+      let inner = try pieces(of: node.inputs[0])
+      if inner.count == 1 {
+        return [
+          try rearranged(inner[0], node) { $0.sliced(axis: axis, start: start, count: count) }
+        ]
+      }
+      guard axis == 0 else { throw unplanned(node) }
+      let row = self[node.inputs[0]].type.shape.axes.dropFirst().reduce(1, *)
+      return try cut(inner, from: start * row, count: count * row, node)
+    }
+  }
+
+  private func joined(_ inputs: [NodeID]) throws(Failure) -> [Piece] {
+    var all: [Piece] = []
+    for input in inputs { all += try pieces(of: input) }
+    return all
+  }
+
+  private func rearranged(
+    _ piece: Piece, _ node: Node, _ change: (View) -> View?
+  ) throws(Failure) -> Piece {
+    guard case .view(let view) = piece.origin, let changed = change(view) else {
+      throw unplanned(node)
+    }
+    return Piece(origin: .view(changed), encodings: piece.encodings)
+  }
+
+  /// The pieces between two elements; they must begin and end there.
+  private func cut(
+    _ pieces: [Piece], from start: Int, count: Int, _ node: Node
+  ) throws(Failure) -> [Piece] {
+    var position = 0
+    var chosen: [Piece] = []
+    for piece in pieces {
+      let end = position + piece.elementCount
+      if position >= start, end <= start + count {
+        chosen.append(piece)
+      } else if end > start, position < start + count {
+        throw unplanned(node)
+      }
+      position = end
+    }
+    return chosen
+  }
+
+  private func unplanned(_ node: Node) -> Failure {
+    Failure(
+      .defect, "the planner has no way to compute '\(node.op)'",
+      expected: "casts of joined views of sources", found: "\(node.type)")
+  }
+}

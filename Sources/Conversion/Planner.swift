@@ -1,0 +1,195 @@
+import Accelerators
+import Architectures
+import ByteIO
+import GraphRewriting
+import Quantization
+import TensorTypes
+import WeightFormats
+
+/// What the user asks of a conversion.
+public struct ConversionRequest: Sendable {
+  public var target: Target
+  /// nil for the target's lossless default.
+  public var scheme: String?
+  /// Schemes for the tensors whose output names match; the last that matches wins.
+  public var overrides: [(names: Glob, scheme: String)] = []
+  /// Tensors that keep the target's lossless encoding.
+  public var excluded: [Glob] = []
+  public var destination: String
+  /// - Units: bytes of payload in one file; nil for no limit.
+  public var shardByteLimit: Int?
+  /// - Units: bytes.
+  public var memoryByteLimit = 1 << 30
+  public var jobs: Int
+
+  public init(target: Target, destination: String, jobs: Int) {
+    self.target = target
+    self.destination = destination
+    self.jobs = max(1, jobs)
+  }
+}
+
+extension Plan {
+  /// Works out everything about a conversion. Reads headers and small files only.
+  ///
+  /// - Throws: `usage` for a request that cannot be met, `badInput` for a checkpoint that cannot be
+  ///   converted.
+  public init(
+    converting source: Checkpoint, _ request: ConversionRequest
+  ) throws(Failure) {
+    if let file = source.files.first(where: \.isCompressed) {
+      throw Failure(
+        .usage, "compressed files can be inspected, not converted; decompress it first",
+        file: file.source.name)
+    }
+    let scheme = try request.target.scheme(named: request.scheme)
+    let order = source.conversionOrder
+    let model = try source.model(for: request.target, order: order)
+    let choice = try EncodingChoice(
+      request, scheme, sources: order.map { source.tensors[$0].type })
+    var graph = model.model.graph
+    graph.outputs = []
+    for output in model.model.graph.outputs {
+      let type = graph[output.node].type
+      do throws(Failure) {
+        let encoding = try choice.encoding(of: output.name, type)
+        let node = try graph.add(.cast(encoding), [output.node])
+        graph.outputs.append(WeightGraph.Output(name: output.name, node: node))
+      } catch {
+        throw error.located(subject: .tensor(output.name))
+      }
+    }
+    let (rewritten, firings) = try graph.rewritten(by: Plan.phases)
+    var pieces: [[Piece]] = []
+    for output in rewritten.outputs {
+      do throws(Failure) {
+        let lowered = try rewritten.pieces(of: output.node)
+        for piece in lowered { try piece.checkConvertible() }
+        pieces.append(lowered)
+      } catch {
+        throw error.located(subject: .tensor(output.name))
+      }
+    }
+    let writing = try Writing(source, request, scheme, choice, model, rewritten)
+    self.source = source
+    target = request.target
+    self.scheme = scheme
+    architecture = model.architecture
+    self.graph = rewritten
+    self.firings = firings
+    files = writing.files
+    sidecars = writing.sidecars
+    destination = request.destination
+    isFolder = writing.isFolder
+    dropped = model.model.dropped.map { (source.tensors[$0.source].name, $0.reason) }
+    warnings = model.warnings + writing.warnings
+    tensors = writing.order.map { place in
+      let output = rewritten.outputs[place.output]
+      let type = rewritten[output.node].type
+      return Tensor(
+        name: output.name, type: type, role: model.model.roles[place.output], node: output.node,
+        pieces: pieces[place.output], file: place.file,
+        offset: writing.files[place.file].framing.offsets[place.position],
+        byteCount: type.byteCount!)  // the framing has checked it
+    }
+    memory = try MemoryPlan.fitting(
+      tensors.map(\.pieces),
+      headerByteCount: files.reduce(0) { $0 + $1.framing.prefix.count }
+        + sidecars.reduce(0) { $0 + $1.bytes.count },
+      jobs: request.jobs, limit: request.memoryByteLimit)
+    try checkDestination()
+  }
+
+  /// The phases of rules, in order.
+  public static let phases: [RuleSet] = [.canonicalise]
+
+  /// Refuses an output that is one of the inputs.
+  private func checkDestination() throws(Failure) {
+    let outputs = isFolder ? [destination] : files.map(\.name)
+    let inputs = source.files.map(\.source.name) + [source.path]
+    for output in outputs {
+      for input in inputs where isSameFile(output, input) {
+        throw Failure(
+          .cannotCreate, "the output is the input", file: output, expected: "another path",
+          found: input)
+      }
+    }
+  }
+}
+
+extension Piece {
+  /// Checks that every conversion on the way exists.
+  fileprivate func checkConvertible() throws(Failure) {
+    for (from, to) in zip(encodings, encodings.dropFirst())
+    where RowKernel(from: from, to: to) == nil {
+      throw Failure(
+        .usage, "there is no conversion between these types", expected: "\(to)", found: "\(from)")
+    }
+  }
+}
+
+extension Checkpoint {
+  /// The tensors as the reference converter walks over them: a safetensors file's by name, a GGUF
+  /// file's as they stand.
+  public var conversionOrder: [Int] {
+    guard format == .safetensors else { return Array(tensors.indices) }
+    return tensors.indices.sorted {
+      let (a, b) = (tensors[$0], tensors[$1])
+      return a.file == b.file ? a.name < b.name : a.file < b.file
+    }
+  }
+}
+
+/// Which encoding each output gets, by the target's rule and the user's exceptions.
+struct EncodingChoice {
+  private let target: Target
+  private let scheme: Scheme
+  let rule: GGUFTypeRule
+  private let lossless: GGUFTypeRule
+  private let overrides: [(names: Glob, rule: GGUFTypeRule)]
+  private let excluded: [Glob]
+
+  init(_ request: ConversionRequest, _ scheme: Scheme, sources: [TensorType]) throws(Failure) {
+    target = request.target
+    self.scheme = scheme
+    rule = GGUFTypeRule(scheme, sources: sources)
+    lossless = GGUFTypeRule(.lossless, sources: sources)
+    var rules: [(Glob, GGUFTypeRule)] = []
+    for (names, name) in request.overrides {
+      rules.append((names, GGUFTypeRule(try target.scheme(named: name), sources: sources)))
+    }
+    overrides = rules
+    excluded = request.excluded
+  }
+
+  func encoding(of name: ByteString, _ type: TensorType) throws(Failure) -> Encoding {
+    let override = overrides.last { $0.names.matches(name) }?.rule
+    let isExcluded = excluded.contains { $0.matches(name) }
+    switch target.name {
+    case .gguf:
+      if let asked = override?.matrices {
+        guard type.shape.rowLength % asked.unitElementCount == 0 else {
+          throw Failure(
+            .usage, "the override does not fit the tensor's rows",
+            expected: "rows of a multiple of \(asked.unitElementCount) elements",
+            found: "\(type.shape.rowLength)")
+        }
+        return asked
+      }
+      return (isExcluded || override != nil ? lossless : rule).encoding(of: name, type)
+    case .safetensors:
+      let asked = override.map(\.matrices) ?? (isExcluded ? nil : rule.matrices)
+      return safetensorsEncoding(type.encoding, asked: asked)
+    }
+  }
+
+  /// Floating-point tensors get what is asked; everything else stays. Blocks become F32, which
+  /// holds their values.
+  private func safetensorsEncoding(_ source: Encoding, asked: Encoding?) -> Encoding {
+    switch source {
+    case .block: asked ?? .f32
+    case .plain(let dtype) where dtype.kind == .float: asked ?? source
+    case .plain: source
+    }
+  }
+}

@@ -1,0 +1,238 @@
+import Accelerators
+import Architectures
+import ByteIO
+import GraphRewriting
+import TensorTypes
+import WeightFormats
+
+/// How the outputs of a graph are divided into files, with all metadata and files beside them.
+struct Writing {
+  /// Where an output goes: its file, and its position among that file's tensors.
+  struct Place {
+    let output: Int
+    let file: Int
+    let position: Int
+  }
+
+  var order: [Place] = []
+  var files: [Plan.File] = []
+  var sidecars: [(name: String, bytes: [UInt8])] = []
+  var isFolder = false
+  var warnings: [String] = []
+
+  init(
+    _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
+    _ choice: EncodingChoice, _ model: PlannedModel, _ graph: WeightGraph
+  ) throws(Failure) {
+    let declarations = graph.outputs.map {
+      Declaration(name: $0.name, type: graph[$0.node].type)
+    }
+    guard !declarations.isEmpty else {
+      throw Failure(.badInput, "there is no tensor to write", file: source.path)
+    }
+    let shards = try Writing.shards(declarations, limit: request.shardByteLimit)
+    switch request.target.name {
+    case .gguf:
+      try writeGGUF(source, request, scheme, choice, model, declarations, shards)
+    case .safetensors:
+      try writeSafetensors(source, request, choice, model, declarations, shards)
+    }
+  }
+
+  /// Fills one shard after another; a tensor larger than the limit gets its own.
+  private static func shards(
+    _ tensors: [Declaration], limit: Int?
+  ) throws(Failure) -> [[Int]] {
+    guard let limit else { return [Array(tensors.indices)] }
+    var shards: [[Int]] = [[]]
+    var filled = 0
+    for (number, tensor) in tensors.enumerated() {
+      guard let byteCount = tensor.type.byteCount else {
+        throw Failure(.badInput, "the tensor is too large", subject: .tensor(tensor.name))
+      }
+      let (next, overflow) = filled.addingReportingOverflow(byteCount)
+      if overflow || next > limit, shards[shards.count - 1] != [] {
+        shards.append([])
+        filled = 0
+      }
+      shards[shards.count - 1].append(number)
+      filled += byteCount
+    }
+    return shards
+  }
+
+  // MARK: - GGUF
+
+  private mutating func writeGGUF(
+    _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
+    _ choice: EncodingChoice, _ model: PlannedModel, _ tensors: [Declaration], _ shards: [[Int]]
+  ) throws(Failure) {
+    let metadata = try ggufMetadata(source, scheme, choice, model, tensors)
+    for (number, shard) in shards.enumerated() {
+      var own = number == 0 ? metadata : Metadata()
+      if shards.count > 1 {
+        own.set(GGUFSplit.numberKey, .uint16(UInt16(number)))  // checked below
+        own.set(GGUFSplit.countKey, .uint16(UInt16(shards.count)))
+        own.set(GGUFSplit.tensorCountKey, .int32(Int32(tensors.count)))
+      }
+      let framing = try Format[.gguf].frame(own, shard.map { tensors[$0] })
+      let name =
+        shards.count == 1
+        ? request.destination
+        : try Writing.splitName(request.destination, number: number, count: shards.count)
+      add(Plan.File(name: name, framing: framing), shard)
+    }
+  }
+
+  private static func splitName(
+    _ path: String, number: Int, count: Int
+  ) throws(Failure) -> String {
+    guard count <= Int(UInt16.max) else {
+      throw Failure(
+        .usage, "there would be too many parts; use a larger --shard-size",
+        expected: "at most \(UInt16.max)", found: "\(count)")
+    }
+    let base = path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path
+    return base + GGUFSplit.suffix(number: number, count: count)
+  }
+
+  private mutating func ggufMetadata(
+    _ source: Checkpoint, _ scheme: Scheme, _ choice: EncodingChoice, _ model: PlannedModel,
+    _ tensors: [Declaration]
+  ) throws(Failure) -> Metadata {
+    guard let architecture = model.architecture, let config = model.config,
+      let folder = source.folder
+    else {
+      var metadata = source.metadata
+      if scheme != .lossless, let type = GGUFTypeRule.fileType(choice.rule.matrices ?? .f32) {
+        metadata.set("general.file_type", .uint32(type))
+      }
+      return metadata
+    }
+    let matrices = choice.rule.matrices ?? Writing.firstMatrix(tensors)
+    let (metadata, warnings) = try Accelerators.ggufMetadata(
+      architecture, config: config, folder: folder,
+      fileType: GGUFTypeRule.fileType(matrices) ?? 0,
+      parameters: Writing.parameters(tensors))
+    self.warnings += warnings
+    return metadata
+  }
+
+  private static func firstMatrix(_ tensors: [Declaration]) -> Encoding {
+    tensors.first { $0.type.shape.rank >= 2 && $0.type.encoding != .f32 }?.type.encoding ?? .f32
+  }
+
+  /// - Source: llama.cpp `gguf-py/gguf/gguf_writer.py`, `get_total_parameter_count`.
+  private static func parameters(_ tensors: [Declaration]) -> ParameterCounts {
+    var counts = ParameterCounts(total: 0, shared: 0, expert: 0, expertCount: 0)
+    var expertSum = 0
+    var expertTensors = 0
+    for tensor in tensors {
+      let elements = tensor.type.shape.elementCount ?? 0
+      counts.total += elements
+      if tensor.name.text.contains("_exps."), tensor.type.shape.rank >= 3 {
+        let experts = tensor.type.shape.axes[tensor.type.shape.rank - 3]
+        counts.expert += experts > 0 ? elements / experts : 0
+        expertSum += experts
+        expertTensors += 1
+      } else {
+        counts.shared += elements
+      }
+    }
+    counts.expertCount = expertTensors > 0 ? expertSum / expertTensors : 0
+    return counts
+  }
+
+  private mutating func add(_ file: Plan.File, _ outputs: [Int]) {
+    for (position, output) in outputs.enumerated() {
+      order.append(Place(output: output, file: files.count, position: position))
+    }
+    files.append(file)
+  }
+
+  // MARK: - safetensors
+
+  private mutating func writeSafetensors(
+    _ source: Checkpoint, _ request: ConversionRequest, _ choice: EncodingChoice,
+    _ model: PlannedModel, _ tensors: [Declaration], _ shards: [[Int]]
+  ) throws(Failure) {
+    isFolder = !request.destination.hasSuffix(".safetensors")
+    guard isFolder || shards.count == 1 else {
+      throw Failure(
+        .usage, "several shards need a folder", file: request.destination,
+        expected: "a path that does not end in .safetensors", found: "\(shards.count) shards")
+    }
+    var metadata = Metadata()
+    if source.format == .safetensors {
+      metadata = source.metadata
+    } else {
+      metadata.append("format", .text("pt"))
+    }
+    var places: [(name: ByteString, file: String)] = []
+    for (number, shard) in shards.enumerated() {
+      let sorted = shard.sorted {
+        let (a, b) = (tensors[$0], tensors[$1])
+        guard case .plain(let x) = a.type.encoding, case .plain(let y) = b.type.encoding, x != y
+        else { return a.name < b.name }
+        return x > y
+      }
+      let framing = try Format[.safetensors].frame(metadata, sorted.map { tensors[$0] })
+      let name =
+        !isFolder
+        ? request.destination
+        : shards.count == 1
+          ? "model.safetensors"
+          : "model-\(fiveDigits(number + 1))-of-\(fiveDigits(shards.count)).safetensors"
+      add(Plan.File(name: name, framing: framing), sorted)
+      places += shard.map { (tensors[$0].name, name) }
+    }
+    guard isFolder else { return }
+    if shards.count > 1 {
+      let total = tensors.reduce(0) { $0 + ($1.type.byteCount ?? 0) }
+      sidecars.append(
+        (
+          "model.safetensors.index.json",
+          SafetensorsIndex.text(totalByteCount: total, fileOfTensor: places)
+        ))
+    }
+    try copySmallFiles(source, dtype: choice.rule.matrices)
+  }
+
+  /// Config, tokenizer and what else a checkpoint folder holds beside the weights.
+  private mutating func copySmallFiles(
+    _ source: Checkpoint, dtype: Encoding?
+  ) throws(Failure) {
+    guard source.format == .safetensors, let folder = source.folder, folder.contains("config.json")
+    else { return }
+    let endings = [".json", ".txt", ".model", ".jinja", ".md", ".tiktoken", ".py"]
+    for name in folder.names
+    where endings.contains(where: { name.hasSuffix($0) }) && !name.hasSuffix(".index.json") {
+      guard var bytes = try folder.bytes(of: name) else { continue }
+      if name == "config.json", case .plain(let dtype) = dtype {
+        bytes = try configText(bytes, stating: dtype, file: folder.path(of: name))
+      }
+      sidecars.append((name, bytes))
+    }
+  }
+}
+
+/// A config with its dtype replaced, and not another byte changed.
+private func configText(
+  _ bytes: [UInt8], stating dtype: DType, file: String
+) throws(Failure) -> [UInt8] {
+  let names: [DType: String] = [.f32: "float32", .f16: "float16", .bf16: "bfloat16"]
+  guard let name = names[dtype] else { return bytes }
+  var value: Range<Int>?
+  var scanner = JSONScanner(bytes, file: file)
+  try scanner.object { (s, key, _) throws(Failure) in
+    guard key == "torch_dtype" || key == "dtype", try s.nextKind() == .string else {
+      return try s.skipValue()
+    }
+    let start = s.offset
+    _ = try s.string()
+    value = start..<s.offset
+  }
+  guard let value else { return bytes }
+  return Array(bytes[..<value.lowerBound]) + Array("\"\(name)\"".utf8)
+    + Array(bytes[value.upperBound...])
+}

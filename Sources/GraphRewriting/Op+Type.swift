@@ -1,0 +1,87 @@
+import TensorTypes
+
+extension Op {
+  /// The type of the result.
+  ///
+  /// - Throws: `badInput` when the inputs do not fit the op.
+  func resultType(of inputs: [TensorType], sources: [TensorType]) throws(Failure) -> TensorType {
+    switch self {
+    case .load(let number):
+      try require(
+        inputs.isEmpty && sources.indices.contains(number), "a known source tensor", inputs)
+      return sources[number]
+    case .literal(let literal):
+      try require(inputs.isEmpty, "no input", inputs)
+      return TensorType(shape: [literal.values.count], encoding: .f32)
+    case .cast(let encoding):
+      try require(inputs.count == 1, "one input", inputs)
+      let type = inputs[0].with(encoding: encoding)
+      try require(
+        type.byteCount != nil, "rows of a multiple of \(encoding.unitElementCount) elements", inputs
+      )
+      return type
+    case .permute(let order):
+      try require(inputs.count == 1, "one input", inputs)
+      let axes = inputs[0].shape.axes
+      try require(
+        order.sorted() == Array(axes.indices), "\(order.count) axes", inputs)
+      try require(
+        order.last == axes.count - 1 || inputs[0].encoding.isPlain,
+        "blocks that stay along the last axis", inputs)
+      return inputs[0].with(shape: Shape(order.map { axes[$0] }))
+    case .reshape(let shape):
+      try require(inputs.count == 1, "one input", inputs)
+      try require(
+        shape.elementCount != nil && shape.elementCount == inputs[0].shape.elementCount,
+        "the elements of \(shape)", inputs)
+      try require(
+        inputs[0].encoding.isPlain || shape.rowLength == inputs[0].shape.rowLength,
+        "rows of the same length", inputs)
+      return inputs[0].with(shape: shape)
+    case .slice(let axis, let start, let count):
+      try require(inputs.count == 1, "one input", inputs)
+      var axes = inputs[0].shape.axes
+      try require(
+        axes.indices.contains(axis) && start >= 0 && count >= 0 && count <= axes[axis] - start,
+        "positions \(start) to \(start + count) of axis \(axis)", inputs)
+      axes[axis] = count
+      let type = inputs[0].with(shape: Shape(axes))
+      let unit = axis == axes.count - 1 ? type.encoding.unitElementCount : 1
+      try require(
+        start % unit == 0 && type.byteCount != nil, "slices of whole blocks", inputs)
+      return type
+    case .concat(let axis):
+      try require(!inputs.isEmpty, "at least one input", inputs)
+      var axes = inputs[0].shape.axes
+      try require(axes.indices.contains(axis), "axis \(axis)", inputs)
+      for input in inputs.dropFirst() {
+        var other = input.shape.axes
+        try require(
+          input.encoding == inputs[0].encoding && other.count == axes.count, "equal types", inputs)
+        let (sum, overflow) = axes[axis].addingReportingOverflow(other[axis])
+        other[axis] = axes[axis]
+        try require(!overflow && other == axes, "axes that are equal but for \(axis)", inputs)
+        axes[axis] = sum
+      }
+      return inputs[0].with(shape: Shape(axes))
+    case .stack:
+      try require(
+        !inputs.isEmpty && inputs.allSatisfy { $0 == inputs[0] }, "inputs of one type", inputs)
+      return inputs[0].with(shape: Shape([inputs.count] + inputs[0].shape.axes))
+    }
+  }
+
+  private func require(
+    _ condition: Bool, _ expected: String, _ inputs: [TensorType]
+  ) throws(Failure) {
+    guard !condition else { return }
+    let shown = inputs.prefix(4).map(\.description).joined(separator: ", ")
+    throw Failure(
+      .badInput, "the shapes do not fit '\(kind.rawValue)'", expected: expected,
+      found: inputs.count > 4 ? "\(shown) and \(inputs.count - 4) more" : shown)
+  }
+}
+
+extension Encoding {
+  var isPlain: Bool { if case .plain = self { true } else { false } }
+}

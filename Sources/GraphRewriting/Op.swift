@@ -1,0 +1,68 @@
+import TensorTypes
+
+/// One operation on tensors. Each has one result, whose type follows from the op and the types of
+/// its inputs.
+public enum Op: Sendable, Hashable {
+  /// The source tensor of this number.
+  case load(Int)
+  /// Values that no source tensor holds.
+  case literal(Literal)
+  /// The same values in another encoding, rounded or quantized where it cannot hold them.
+  case cast(Encoding)
+  /// Axis `i` of the result is axis `order[i]` of the input.
+  case permute([Int])
+  /// The same elements in row-major order under another shape.
+  case reshape(Shape)
+  /// `count` positions of one axis from `start` on.
+  case slice(axis: Int, start: Int, count: Int)
+  /// The inputs one after another along an axis.
+  case concat(axis: Int)
+  /// The inputs one after another along a new first axis.
+  case stack
+
+  /// The op without its parameters, for patterns and for finding rules.
+  public enum Kind: String, Sendable, Hashable, CaseIterable {
+    case load, literal, cast, permute, reshape, slice, concat, stack
+  }
+
+  public var kind: Kind {
+    switch self {
+    case .load: .load
+    case .literal: .literal
+    case .cast: .cast
+    case .permute: .permute
+    case .reshape: .reshape
+    case .slice: .slice
+    case .concat: .concat
+    case .stack: .stack
+    }
+  }
+}
+
+/// A small constant tensor of F32 values.
+public struct Literal: Sendable, Hashable {
+  /// Where the values come from, for people: `llama3 RoPE factors`.
+  public let name: String
+  public let values: [Float]
+
+  public init(name: String, values: [Float]) {
+    self.name = name
+    self.values = values
+  }
+}
+
+extension Op: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .load(let number): "load #\(number)"
+    case .literal(let literal): "literal \(literal.name)"
+    case .cast(let encoding): "cast \(encoding)"
+    case .permute(let order): "permute \(Shape(order))"
+    case .reshape(let shape): "reshape \(shape)"
+    case .slice(let axis, let start, let count):
+      "slice axis \(axis) from \(start) to \(start + count)"
+    case .concat(let axis): "concat axis \(axis)"
+    case .stack: "stack"
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import CKernels
+import TensorTypes
+
+/// Converts consecutive elements from one encoding to another.
+///
+/// Everything passes through F32: widening is exact, narrowing rounds once.
+public struct RowKernel: Sendable {
+  public let source: Encoding
+  public let destination: Encoding
+  private let decode: Decoder?
+  private let encode: Encoder?
+  private let kernels: Kernels
+
+  /// nil when there is no such conversion.
+  public init?(from source: Encoding, to destination: Encoding) {
+    self.init(from: source, to: destination, on: .best)
+  }
+
+  init?(from source: Encoding, to destination: Encoding, on kernels: Kernels) {
+    self.source = source
+    self.destination = destination
+    self.kernels = kernels
+    guard source != destination else {
+      decode = nil
+      encode = nil
+      return
+    }
+    decode = Decoder.all.first { $0.encoding == source }
+    encode = Encoder.all.first { $0.encoding == destination }
+    if decode == nil || encode == nil { return nil }
+  }
+
+  /// Converts `elementCount` elements, a multiple of both encodings' `unitElementCount`.
+  ///
+  /// - Precondition: both buffers hold so many elements.
+  public func callAsFunction(
+    _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
+    elementCount: Int
+  ) {
+    let sourceBytes = self.source.byteCount(elementCount: elementCount)
+    let destinationBytes = self.destination.byteCount(elementCount: elementCount)
+    precondition(sourceBytes != nil && source.count >= sourceBytes!)
+    precondition(destinationBytes != nil && destination.count >= destinationBytes!)
+    guard elementCount > 0, let from = source.baseAddress, let to = destination.baseAddress else {
+      return
+    }
+    guard let decode, let encode else {
+      to.copyMemory(from: from, byteCount: sourceBytes!)  // the precondition
+      return
+    }
+    if decode.encoding == .f32 { return encode.run(kernels, from, to, elementCount) }
+    if encode.encoding == .f32 { return decode.run(kernels, from, to, elementCount) }
+    convertInChunks(decode, encode, from, to, elementCount)
+  }
+
+  /// Goes through a buffer of floats that stays in the first-level cache.
+  private func convertInChunks(
+    _ decode: Decoder, _ encode: Encoder, _ from: UnsafeRawPointer,
+    _ to: UnsafeMutableRawPointer, _ elementCount: Int
+  ) {
+    let chunk = 2048
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: chunk) { floats in
+      let middle = UnsafeMutableRawPointer(floats.baseAddress!)  // the capacity is not 0
+      for start in stride(from: 0, to: elementCount, by: chunk) {
+        let count = min(chunk, elementCount - start)
+        decode.run(kernels, from + bytes(start, source), middle, count)
+        encode.run(kernels, middle, to + bytes(start, destination), count)
+      }
+    }
+  }
+
+  private func bytes(_ elementCount: Int, _ encoding: Encoding) -> Int {
+    elementCount / encoding.unitElementCount * encoding.unitByteCount
+  }
+}
+
+/// The C kernels of one path.
+struct Kernels: @unchecked Sendable {
+  let table: UnsafePointer<port_kernels>
+
+  static let best = Kernels(table: port_best_kernels())
+
+  /// Every path that this CPU has, the portable one first.
+  static var available: [Kernels] {
+    (0..<3).compactMap { port_kernels_for(Int32($0)).map { Kernels(table: $0) } }
+  }
+
+  var name: String { String(cString: table.pointee.name) }
+}
+
+/// Reads an encoding as F32, exactly.
+struct Decoder: Sendable {
+  let encoding: Encoding
+  let run: @Sendable (Kernels, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, Int) -> Void
+
+  static let all: [Decoder] = [
+    Decoder(encoding: .f32) { (_, from, to, count) in
+      to.copyMemory(from: from, byteCount: 4 * count)
+    },
+    Decoder(encoding: .f16) { $0.table.pointee.f16_to_f32($1, $2, $3) },
+    Decoder(encoding: .bf16) { $0.table.pointee.bf16_to_f32($1, $2, $3) },
+    Decoder(encoding: .q8_0) { $0.table.pointee.q8_0_to_f32($1, $2, $3) },
+    Decoder(encoding: .plain(.f8e4m3)) { look(up: e4m3, $1, $2, $3) },
+    Decoder(encoding: .plain(.f8e5m2)) { look(up: e5m2, $1, $2, $3) },
+    Decoder(encoding: .plain(.f64)) { (_, from, to, count) in
+      for index in 0..<count {
+        let value = from.loadUnaligned(fromByteOffset: 8 * index, as: Double.self)
+        to.storeBytes(of: Float(value), toByteOffset: 4 * index, as: Float.self)
+      }
+    },
+  ]
+}
+
+/// Writes F32 in another encoding.
+struct Encoder: Sendable {
+  let encoding: Encoding
+  let run: @Sendable (Kernels, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, Int) -> Void
+
+  static let all: [Encoder] = [
+    Encoder(encoding: .f32) { (_, from, to, count) in
+      to.copyMemory(from: from, byteCount: 4 * count)
+    },
+    Encoder(encoding: .f16) { $0.table.pointee.f32_to_f16($1, $2, $3) },
+    Encoder(encoding: .bf16) { $0.table.pointee.f32_to_bf16($1, $2, $3) },
+    Encoder(encoding: .q8_0) { $0.table.pointee.f32_to_q8_0($1, $2, $3) },
+  ]
+}
+
+/// The 256 values of an 8-bit float.
+private let e4m3: [Float] = (0..<256).map { code in
+  // Sign, 4 bits of exponent with bias 7, 3 of fraction; no infinity, NaN where all are set.
+  let exponent = code >> 3 & 15
+  let fraction = Float(code & 7)
+  if code & 127 == 127 { return .nan }
+  let magnitude =
+    exponent == 0
+    ? fraction * 0x1p-9
+    : Float(sign: .plus, exponent: exponent - 7, significand: 1 + fraction / 8)
+  return code & 128 == 0 ? magnitude : -magnitude
+}
+
+private let e5m2: [Float] = (0..<256).map { code in
+  // The upper half of an F16.
+  Float(Float16(bitPattern: UInt16(code) << 8))
+}
+
+private func look(
+  up table: [Float], _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ count: Int
+) {
+  table.withUnsafeBufferPointer { values in
+    for index in 0..<count {
+      let code = from.load(fromByteOffset: index, as: UInt8.self)
+      to.storeBytes(of: values[Int(code)], toByteOffset: 4 * index, as: Float.self)
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import ByteIO
+import TensorTypes
+
+extension Checkpoint {
+  /// Opens a weight file, a shard index, the first part of a split GGUF, or a folder with any of
+  /// them. Headers only; the format is found by content.
+  ///
+  /// A folder is searched for one index, then for `model*.safetensors`, then for any safetensors
+  /// files, then for GGUF files. A later part of a split GGUF is opened on its own.
+  ///
+  /// - Throws: `missingInput`, `badInput`, `inputOutput`.
+  public static func open(_ path: String) throws(Failure) -> Checkpoint {
+    if let folder = try? Folder(path: path) { return try open(folder: folder) }
+    let source = try InputFile(path: path)
+    let parent = try Folder(path: parentFolder(of: path))
+    if let index = try indexText(source) {
+      return try open(index: index, file: path, in: parent, path: path)
+    }
+    let first = try openFile(source)
+    if first.manifest.format == .gguf { return try open(split: first, path: path) }
+    return try Checkpoint(
+      path: path, files: [first], folder: parent, config: try parent.json("config.json"))
+  }
+
+  private static func open(folder: Folder) throws(Failure) -> Checkpoint {
+    let config = try folder.json("config.json")
+    let indexes = folder.names.filter { $0.hasSuffix(".safetensors.index.json") }
+    if let name = indexes.contains("model.safetensors.index.json")
+      ? "model.safetensors.index.json" : indexes.first
+    {
+      guard indexes.count == 1 || name == "model.safetensors.index.json" else {
+        throw Failure(
+          .badInput, "the folder has several indexes; give the one you want", file: folder.path,
+          expected: "one", found: indexes.joined(separator: ", "))
+      }
+      let file = folder.path(of: name)
+      guard let text = try folder.bytes(of: name) else {
+        throw Failure(.missingInput, "the index cannot be read", file: file)
+      }
+      return try open(index: text, file: file, in: folder, path: folder.path)
+    }
+    let safetensors = folder.names.filter { $0.hasSuffix(".safetensors") }
+    let models = safetensors.filter { $0.hasPrefix("model") }
+    let names = models.isEmpty ? safetensors : models
+    if !names.isEmpty {
+      var files: [File] = []
+      for name in names { files.append(try openFile(InputFile(path: folder.path(of: name)))) }
+      try checkShardNames(names, in: folder)
+      return try Checkpoint(path: folder.path, files: files, folder: folder, config: config)
+    }
+    let parts = folder.names.filter { $0.hasSuffix(".gguf") }
+    guard let first = parts.first else {
+      throw Failure(
+        .missingInput, "the folder holds no weights", file: folder.path,
+        expected: "*.safetensors.index.json, *.safetensors or *.gguf", found: "none of them")
+    }
+    let checkpoint = try open(folder.path(of: first))
+    guard checkpoint.files.count == parts.count else {
+      throw Failure(
+        .badInput, "the folder holds several GGUF models; give the file you want",
+        file: folder.path, expected: "one", found: parts.joined(separator: ", "))
+    }
+    return checkpoint
+  }
+
+  /// Files named `model-00001-of-00003.safetensors` must be complete.
+  private static func checkShardNames(_ names: [String], in folder: Folder) throws(Failure) {
+    guard let name = names.first, let of = name.utf8Range(of: "-of-") else { return }
+    let digits = name.utf8[of.upperBound...].prefix { (0x30...0x39).contains($0) }
+    guard let count = Int(String(Substring(digits))), count <= 99_999, count != names.count else {
+      return
+    }
+    throw Failure(
+      .missingInput, "shards are missing or left over", file: folder.path,
+      expected: "\(count) files, as '\(name)' says", found: "\(names.count)")
+  }
+
+  private static func open(
+    index text: [UInt8], file: String, in folder: Folder, path: String
+  ) throws(Failure) -> Checkpoint {
+    let index = try SafetensorsIndex(parsing: text, file: file)
+    guard !index.shards.isEmpty else {
+      throw Failure(.badInput, "the index names no tensor", file: file, subject: .key("weight_map"))
+    }
+    var files: [File] = []
+    for shard in index.shards {
+      let opened: File
+      do throws(Failure) {
+        opened = try openFile(InputFile(path: folder.path(of: shard)))
+      } catch {
+        throw error.kind == .missingInput ? missing(shard, error, index, file) : error
+      }
+      guard opened.manifest.format == .safetensors else {
+        throw Failure(
+          .badInput, "a shard is in another format", file: opened.source.name,
+          expected: "safetensors", found: opened.manifest.format.rawValue)
+      }
+      files.append(opened)
+    }
+    let checkpoint = try Checkpoint(
+      path: path, files: files, folder: folder, config: try folder.json("config.json"))
+    for tensor in checkpoint.tensors where index.shardOfTensor[tensor.name] != tensor.file {
+      let expected = index.shardOfTensor[tensor.name].map { "in \(index.shards[$0])" }
+      throw Failure(
+        .badInput, "the index and the shards disagree", file: file, subject: .tensor(tensor.name),
+        expected: expected ?? "not there", found: "in \(index.shards[tensor.file])")
+    }
+    if checkpoint.tensors.count < index.shardOfTensor.count {
+      let absent = index.shardOfTensor.keys.filter { checkpoint[$0] == nil }.min()
+      throw Failure(
+        .badInput, "a tensor of the index is in no shard", file: file,
+        subject: absent.map { .tensor($0) },
+        expected: absent.flatMap { index.shardOfTensor[$0] }.map { "in \(index.shards[$0])" },
+        found: "nowhere")
+    }
+    return checkpoint
+  }
+
+  private static func missing(
+    _ shard: String, _ failure: Failure, _ index: SafetensorsIndex, _ file: String
+  ) -> Failure {
+    let position = index.shards.firstIndex(of: shard)
+    let tensors = index.shardOfTensor.count { $0.value == position }
+    var copy = failure
+    copy.message = "a shard that holds \(tensors) tensors of the index cannot be opened"
+    copy.expected = "a file, as \(file) says"
+    copy.found = failure.message
+    return copy
+  }
+
+  private static func open(split first: File, path: String) throws(Failure) -> Checkpoint {
+    let split = try GGUFSplit(first.manifest.metadata, file: path)
+    let own = first.manifest.metadata.items.filter { !GGUFSplit.keys.contains($0.key) }
+    let metadata = Metadata(own.map { ($0.key, $0.value) })
+    let parent = try Folder(path: parentFolder(of: path))
+    let config: JSON? = nil
+    guard let split, split.count > 1, split.number == 0 else {
+      return try Checkpoint(
+        path: path, files: [first], folder: parent, config: config,
+        metadata: split == nil || split?.number == 0 ? metadata : nil)
+    }
+    var files = [first]
+    for number in 1..<split.count {
+      guard let name = split.path(of: number, from: path) else {
+        throw Failure(
+          .badInput, "the part is not named as its metadata says", file: path,
+          expected: "a name ending in \(GGUFSplit.suffix(number: 0, count: split.count))",
+          found: "another")
+      }
+      let part = try openFile(InputFile(path: name))
+      let other = try GGUFSplit(part.manifest.metadata, file: name)
+      guard part.manifest.format == .gguf, let other, other.number == number,
+        other.count == split.count
+      else {
+        throw Failure(
+          .badInput, "the file is not the part its name says", file: name,
+          expected: "part \(number) of \(split.count), counted from 0",
+          found: other.map { "part \($0.number) of \($0.count)" } ?? "a file that is not split")
+      }
+      files.append(part)
+    }
+    let checkpoint = try Checkpoint(
+      path: path, files: files, folder: parent, config: config, metadata: metadata)
+    if let expected = split.tensorCount, expected != checkpoint.tensors.count {
+      throw Failure(
+        .badInput, "the parts hold another number of tensors than the first says", file: path,
+        subject: .key(GGUFSplit.tensorCountKey), expected: "\(expected)",
+        found: "\(checkpoint.tensors.count)")
+    }
+    return checkpoint
+  }
+
+  /// Reads one weight file's header, through zstd when it is compressed.
+  private static func openFile(_ file: InputFile) throws(Failure) -> File {
+    let start = try file.bytes(at: 0, count: min(4, file.byteCount))
+    let isCompressed = ZstdSource.recognises(start)
+    let source: any ByteSource = isCompressed ? try ZstdSource(file) : file
+    let manifest = try Format.of(source).read(source)
+    return File(source: source, manifest: manifest, isCompressed: isCompressed)
+  }
+
+  /// The whole text when the file is a shard index; nil when it is something else.
+  private static func indexText(_ file: InputFile) throws(Failure) -> [UInt8]? {
+    let start = try file.bytes(at: 0, count: min(16, file.byteCount))
+    let first = start.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+    guard first == UInt8(ascii: "{"), !Format.all.contains(where: { $0.recognises(start) }) else {
+      return nil
+    }
+    guard file.byteCount <= Folder.fileByteLimit else { return nil }
+    return try file.bytes(at: 0, count: file.byteCount)
+  }
+}
+
+/// The folder that a path lies in, as far as the path says.
+private func parentFolder(of path: String) -> String {
+  guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+  return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
+extension String {
+  /// Where an ASCII text stands, by bytes.
+  fileprivate func utf8Range(of text: String) -> Range<String.Index>? {
+    var start = utf8.startIndex
+    while start < utf8.endIndex {
+      if utf8[start...].starts(with: text.utf8) {
+        return start..<utf8.index(start, offsetBy: text.utf8.count)
+      }
+      start = utf8.index(after: start)
+    }
+    return nil
+  }
+}
