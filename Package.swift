@@ -22,7 +22,9 @@ let modules: [Target] = [
     dependencies: ["GraphRewriting", "TensorTypes", "ByteIO", "Tokenizers", real]),
   .target(
     name: "Accelerators",
-    dependencies: ["GraphRewriting", "TensorTypes", "ByteIO", "Architectures", "Tokenizers"]),
+    dependencies: [
+      "WeightFormats", "GraphRewriting", "TensorTypes", "ByteIO", "Architectures", "Tokenizers",
+    ]),
   .target(
     name: "Conversion",
     dependencies: [

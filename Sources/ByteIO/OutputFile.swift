@@ -43,7 +43,8 @@ public final class OutputFile: Sendable {
     var done = 0
     while done < bytes.count {
       let count = retryingInterrupts {
-        pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))  // not empty
+        // Not empty, or the loop would have ended.
+        pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
       }
       guard count > 0 else {
         throw Failure(

@@ -65,7 +65,9 @@ extension Plan {
         do throws(Failure) {
           progress(try work.perform(number, self, outputs, buffers))
         } catch {
-          failures.withLock { if $0 == nil || number < $0!.unit { $0 = (number, error) } }  // not nil after the test
+          failures.withLock { first in
+            if number < first?.unit ?? .max { first = (number, error) }
+          }
         }
       }
     }

@@ -72,7 +72,8 @@ extension Piece {
     _ bytes: UnsafeMutableRawBufferPointer, _ count: Int, _ encodings: ArraySlice<Encoding>,
     _ buffers: borrowing WorkBuffers
   ) throws(Failure) -> UnsafeRawBufferPointer {
-    var current = UnsafeMutableRawBufferPointer(rebasing: bytes[..<count.bytes(encodings.first!)])  // an encoding at least
+    // There is at least one encoding.
+    var current = UnsafeMutableRawBufferPointer(rebasing: bytes[..<count.bytes(encodings.first!)])
     var index = encodings.startIndex + 1
     while index < encodings.endIndex {
       let isLast = index == encodings.endIndex - 1

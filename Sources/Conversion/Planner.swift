@@ -43,10 +43,9 @@ extension Plan {
         file: file.source.name)
     }
     let scheme = try request.target.scheme(named: request.scheme)
-    let order = source.conversionOrder
-    let model = try source.model(for: request.target, order: order)
+    let model = try source.model(for: request.target)
     let choice = try EncodingChoice(
-      request, scheme, sources: order.map { source.tensors[$0].type })
+      request, scheme, sources: source.conversionOrder.map { source.tensors[$0].type })
     var graph = model.model.graph
     graph.outputs = []
     for output in model.model.graph.outputs {
@@ -124,18 +123,6 @@ extension Piece {
     where RowKernel(from: from, to: to) == nil {
       throw Failure(
         .usage, "there is no conversion between these types", expected: "\(to)", found: "\(from)")
-    }
-  }
-}
-
-extension Checkpoint {
-  /// The tensors as the reference converter walks over them: a safetensors file's by name, a GGUF
-  /// file's as they stand.
-  public var conversionOrder: [Int] {
-    guard format == .safetensors else { return Array(tensors.indices) }
-    return tensors.indices.sorted {
-      let (a, b) = (tensors[$0], tensors[$1])
-      return a.file == b.file ? a.name < b.name : a.file < b.file
     }
   }
 }

@@ -29,7 +29,7 @@ struct WorkBuffers: ~Copyable {
       source = max(source, elements.bytes(first))
       output = max(output, elements.bytes(last))
       // The last encoding has the output buffer, unless elements only move.
-      let between = piece.encodings.count > 1 ? piece.encodings.dropLast()[...] : piece.encodings[...]
+      let between = piece.encodings.prefix(max(1, piece.encodings.count - 1))
       if piece.encodings.count > 2 || isRearranged {
         middle = max(middle, between.map { elements.bytes($0) }.max() ?? 0)
       }

@@ -22,7 +22,7 @@ struct Writing {
 
   init(
     _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
-    _ choice: EncodingChoice, _ model: PlannedModel, _ graph: WeightGraph
+    _ choice: EncodingChoice, _ model: TargetModel, _ graph: WeightGraph
   ) throws(Failure) {
     let declarations = graph.outputs.map {
       Declaration(name: $0.name, type: graph[$0.node].type)
@@ -65,7 +65,7 @@ struct Writing {
 
   private mutating func writeGGUF(
     _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
-    _ choice: EncodingChoice, _ model: PlannedModel, _ tensors: [Declaration], _ shards: [[Int]]
+    _ choice: EncodingChoice, _ model: TargetModel, _ tensors: [Declaration], _ shards: [[Int]]
   ) throws(Failure) {
     let metadata = try ggufMetadata(source, scheme, choice, model, tensors)
     for (number, shard) in shards.enumerated() {
@@ -97,7 +97,7 @@ struct Writing {
   }
 
   private mutating func ggufMetadata(
-    _ source: Checkpoint, _ scheme: Scheme, _ choice: EncodingChoice, _ model: PlannedModel,
+    _ source: Checkpoint, _ scheme: Scheme, _ choice: EncodingChoice, _ model: TargetModel,
     _ tensors: [Declaration]
   ) throws(Failure) -> Metadata {
     guard let architecture = model.architecture, let config = model.config,
@@ -154,7 +154,7 @@ struct Writing {
 
   private mutating func writeSafetensors(
     _ source: Checkpoint, _ request: ConversionRequest, _ choice: EncodingChoice,
-    _ model: PlannedModel, _ tensors: [Declaration], _ shards: [[Int]]
+    _ model: TargetModel, _ tensors: [Declaration], _ shards: [[Int]]
   ) throws(Failure) {
     isFolder = !request.destination.hasSuffix(".safetensors")
     guard isFolder || shards.count == 1 else {

@@ -39,7 +39,8 @@ public struct Format: Sendable {
       }),
   ]
 
-  public static subscript(name: Name) -> Format { all.first { $0.name == name }! }  // one row a name
+  /// The row of a format; every name has one.
+  public static subscript(name: Name) -> Format { all.first { $0.name == name }! }
 
   /// The format of a file: by its content, and by its suffix when it is too broken to tell.
   ///

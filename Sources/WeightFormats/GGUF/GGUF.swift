@@ -76,6 +76,7 @@ public struct GGUFTensorType: Sendable {
   }
 
   private static func block(_ id: UInt32, _ name: String) -> GGUFTensorType {
-    GGUFTensorType(id: id, name: name, encoding: .block(BlockType(named: name)!))  // rows of BlockType.all
+    // Every name here is one of `BlockType.all`.
+    GGUFTensorType(id: id, name: name, encoding: .block(BlockType(named: name)!))
   }
 }

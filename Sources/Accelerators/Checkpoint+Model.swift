@@ -1,4 +1,3 @@
-import Accelerators
 import Architectures
 import ByteIO
 import GraphRewriting
@@ -6,19 +5,31 @@ import TensorTypes
 import WeightFormats
 
 /// A checkpoint's tensors as the target names and stores them, with what was found on the way.
-struct PlannedModel {
-  let model: ModelGraph
+public struct TargetModel: Sendable {
+  public let model: ModelGraph
   /// nil where tensors keep their names.
-  let architecture: Architecture?
-  let config: ModelConfig?
-  let warnings: [String]
+  public let architecture: Architecture?
+  /// The source's config, where names were translated from it.
+  public let config: ModelConfig?
+  public let warnings: [String]
 }
 
 extension Checkpoint {
-  /// The program from this checkpoint to a target's tensors.
+  /// The tensors as the reference converter walks over them: a safetensors file's by name, a GGUF
+  /// file's as they stand.
+  public var conversionOrder: [Int] {
+    guard format == .safetensors else { return Array(tensors.indices) }
+    return tensors.indices.sorted {
+      let (a, b) = (tensors[$0], tensors[$1])
+      return a.file == b.file ? a.name < b.name : a.file < b.file
+    }
+  }
+
+  /// The program from this checkpoint to a target's tensors, before any rewriting and casting.
   ///
   /// - Throws: `badInput` when config and tensors do not fit each other or the target.
-  func model(for target: Target, order: [Int]) throws(Failure) -> PlannedModel {
+  public func model(for target: Target) throws(Failure) -> TargetModel {
+    let order = conversionOrder
     let names = tensors.map { SourceTensor(name: $0.name, type: $0.type) }
     do throws(Failure) {
       switch (format, target.name) {
@@ -33,7 +44,7 @@ extension Checkpoint {
       case (.gguf, .safetensors):
         return try ggufToHuggingFace(names, order)
       case (.gguf, .gguf), (.safetensors, .safetensors):
-        return PlannedModel(
+        return TargetModel(
           model: try .identity(names), architecture: nil, config: nil, warnings: [])
       }
     } catch {
@@ -51,7 +62,7 @@ extension Checkpoint {
 
   private func huggingFaceToGGUF(
     _ names: [SourceTensor], _ order: [Int], _ config: ModelConfig
-  ) throws(Failure) -> PlannedModel {
+  ) throws(Failure) -> TargetModel {
     let architecture = try Architecture.of(config)
     let layerCount = try config.requiredCount(["num_hidden_layers", "n_layer"])
     let heads = HeadCounts(
@@ -61,7 +72,7 @@ extension Checkpoint {
       expertCount: try architecture.expertCount(config), expertOrder: architecture.expertOrder,
       heads: heads, literals: try architecture.literals(config))
     try checkLayers(model, layerCount, config)
-    return PlannedModel(
+    return TargetModel(
       model: model, architecture: architecture, config: config, warnings: [])
   }
 
@@ -88,14 +99,14 @@ extension Checkpoint {
 
   private func ggufToHuggingFace(
     _ names: [SourceTensor], _ order: [Int]
-  ) throws(Failure) -> PlannedModel {
+  ) throws(Failure) -> TargetModel {
     let name = metadata["general.architecture"]?.string?.text
     let experts = name.flatMap { metadata[ByteString("\($0).expert_count")]?.integer } ?? 0
     let known = Architecture.all.first {
       $0.ggufName == name && $0.hasExperts == (experts > 0)
     }
     guard let known, let name else {
-      return PlannedModel(
+      return TargetModel(
         model: try .identity(names), architecture: nil, config: nil,
         warnings: [
           "the architecture '\(name ?? "")' is unknown, so tensors keep their GGUF names"
@@ -109,7 +120,7 @@ extension Checkpoint {
     let model = try ModelGraph.translating(
       names, order: order, from: known.gguf.dropping(.ropeFactors), to: known.huggingFace,
       expertCount: experts > 0 ? experts : nil, expertOrder: [], heads: heads)
-    return PlannedModel(model: model, architecture: known, config: nil, warnings: [])
+    return TargetModel(model: model, architecture: known, config: nil, warnings: [])
   }
 
   /// A head count from metadata: a number, or an array of equal numbers.
