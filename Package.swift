@@ -39,7 +39,11 @@ let modules: [Target] = [
       "Architectures", "Accelerators", "Tokenizers",
     ]),
   .target(
-    name: "Reports", dependencies: ["TensorTypes", "WeightFormats", "Conversion", "Equivalence"]),
+    name: "Reports",
+    dependencies: [
+      "TensorTypes", "ByteIO", "WeightFormats", "GraphRewriting", "Architectures", "Accelerators",
+      "Conversion", "Equivalence",
+    ]),
 ]
 
 let tests: [Target] = [

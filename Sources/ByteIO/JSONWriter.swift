@@ -1,6 +1,8 @@
 import TensorTypes
 
-/// Writes compact JSON, byte for byte in the order of the calls; the caller keeps it well-formed.
+/// Writes JSON, byte for byte in the order of the calls; the caller keeps it well-formed.
+///
+/// The text is compact but for the lines that the caller begins.
 public struct JSONWriter {
   public private(set) var bytes: [UInt8] = []
   private var needsComma = false
@@ -20,10 +22,25 @@ public struct JSONWriter {
     needsComma = true
   }
 
-  public mutating func key(_ key: ByteString) {
+  public mutating func key(_ key: ByteString, spaced: Bool = false) {
     string(key)
-    bytes.append(UInt8(ascii: ":"))
+    bytes += (spaced ? ": " : ":").utf8
     needsComma = false
+  }
+
+  /// Begins a line for the next member or element; nil for none.
+  mutating func newline(indentation: Int?) {
+    guard let indentation else { return }
+    separate()
+    needsComma = false
+    endLine(indentation: indentation)
+  }
+
+  /// Ends a line; the next one is indented by so many levels.
+  mutating func endLine(indentation: Int?) {
+    guard let indentation else { return }
+    bytes.append(UInt8(ascii: "\n"))
+    bytes += repeatElement(UInt8(ascii: " "), count: 2 * indentation)
   }
 
   public mutating func string(_ text: ByteString) {

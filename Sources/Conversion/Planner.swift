@@ -42,23 +42,9 @@ extension Plan {
         .usage, "compressed files can be inspected, not converted; decompress it first",
         file: file.source.name)
     }
-    let scheme = try request.target.scheme(named: request.scheme)
-    let model = try source.model(for: request.target)
-    let choice = try EncodingChoice(
-      request, scheme, sources: source.conversionOrder.map { source.tensors[$0].type })
-    var graph = model.model.graph
-    graph.outputs = []
-    for output in model.model.graph.outputs {
-      let type = graph[output.node].type
-      do throws(Failure) {
-        let encoding = try choice.encoding(of: output.name, type)
-        let node = try graph.add(.cast(encoding), [output.node])
-        graph.outputs.append(WeightGraph.Output(name: output.name, node: node))
-      } catch {
-        throw error.located(subject: .tensor(output.name))
-      }
-    }
-    let (rewritten, firings) = try graph.rewritten(by: Plan.phases)
+    let program = try Program(source, request)
+    let model = program.model
+    let (rewritten, firings) = try program.graph.rewritten(by: Plan.phases)
     var pieces: [[Piece]] = []
     for output in rewritten.outputs {
       do throws(Failure) {
@@ -69,10 +55,10 @@ extension Plan {
         throw error.located(subject: .tensor(output.name))
       }
     }
-    let writing = try Writing(source, request, scheme, choice, model, rewritten)
+    let writing = try Writing(source, request, program.scheme, program.choice, model, rewritten)
     self.source = source
     target = request.target
-    self.scheme = scheme
+    scheme = program.scheme
     architecture = model.architecture
     self.graph = rewritten
     self.firings = firings

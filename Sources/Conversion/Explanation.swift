@@ -1,0 +1,109 @@
+import GraphRewriting
+import TensorTypes
+import WeightFormats
+
+/// How one tensor of an output comes about: from the bytes of the source, through every rule that
+/// fired for it, to its place in the output.
+public struct Explanation: Sendable {
+  public let plan: Plan
+  public let tensor: Plan.Tensor
+  /// The source tensors it is computed from.
+  public let sources: [Checkpoint.Tensor]
+  /// The computation of this tensor alone, as the tables of architecture and target state it.
+  public let program: WeightGraph
+  /// The same after all rules.
+  public let rewritten: WeightGraph
+  public let firings: [Firing]
+
+  /// The tensors with this name, in the output or in the source: one of the source may end in
+  /// several of the output.
+  ///
+  /// - Throws: `usage` when neither has such a tensor; what planning throws.
+  public static func explaining(
+    _ name: ByteString, converting source: Checkpoint, _ request: ConversionRequest
+  ) throws(Failure) -> [Explanation] {
+    let plan = try Plan(converting: source, request)
+    if let dropped = plan.dropped.first(where: { $0.name == name }) {
+      throw Failure(
+        .usage, "the tensor is not written: \(dropped.reason)", file: source.path,
+        subject: .tensor(name))
+    }
+    let number = source.tensors.firstIndex { $0.name == name }
+    let chosen = plan.tensors.filter { tensor in
+      tensor.name == name || number.map { plan.graph.loads(of: tensor.node).contains($0) } ?? false
+    }
+    guard !chosen.isEmpty else {
+      throw Failure(
+        .usage, "neither the source nor the output has this tensor", file: source.path,
+        subject: .tensor(name), expected: "one of the \(plan.tensors.count) names of --plan",
+        found: "another")
+    }
+    let program = try Program(source, request)
+    var explanations: [Explanation] = []
+    for tensor in chosen {
+      let own = try program.graph.extracting(tensor.name)
+      let (rewritten, firings) = try own.rewritten(by: Plan.phases)
+      explanations.append(
+        Explanation(
+          plan: plan, tensor: tensor,
+          sources: plan.graph.loads(of: tensor.node).map { source.tensors[$0] },
+          program: own, rewritten: rewritten, firings: firings))
+    }
+    return explanations
+  }
+
+  /// The encodings that elements pass through, each way once.
+  public var conversions: [[Encoding]] {
+    var seen: [[Encoding]] = []
+    for piece in tensor.pieces where !seen.contains(piece.encodings) { seen.append(piece.encodings) }
+    return seen
+  }
+}
+
+extension WeightGraph {
+  /// The graph with one output and only the nodes it needs.
+  ///
+  /// - Precondition: there is an output of this name.
+  fileprivate func extracting(_ name: ByteString) throws(Failure) -> WeightGraph {
+    let output = outputs.first { $0.name == name }!  // the precondition
+    var needed = Set<NodeID>()
+    var pending = [output.node]
+    while let id = pending.popLast() {
+      if needed.insert(id).inserted { pending += self[id].inputs }
+    }
+    var copy = WeightGraph(sources: sources)
+    var placed: [NodeID: NodeID] = [:]
+    for id in needed.sorted() {
+      placed[id] = try copy.add(self[id].op, self[id].inputs.map { placed[$0]! })  // inputs first
+    }
+    copy.outputs = [Output(name: name, node: placed[output.node]!)]  // it is needed
+    return copy
+  }
+}
+
+extension Encoding {
+  /// How far a value may move on its way into this encoding; nil when it cannot.
+  ///
+  /// - Source: IEEE 754, rounding to nearest; ggml's block formats.
+  public func errorBound(from source: Encoding) -> String? {
+    if source == self { return nil }
+    if case .plain(let from) = source, case .plain(let to) = self,
+      from.isExactly(representableIn: to)
+    {
+      return nil
+    }
+    switch self {
+    case .plain(.f16):
+      return "half a unit in the last place: 2⁻¹¹ of the value, 2⁻²⁵ below 2⁻¹⁴; beyond 65504 ∞"
+    case .plain(.bf16): return "half a unit in the last place: 2⁻⁸ of the value"
+    case .plain(.f32):
+      if case .block = source { return nil }
+      return "half a unit in the last place: 2⁻²⁴ of the value"
+    case .plain(let dtype): return "rounding to \(dtype.name)"
+    case .block(.q8_0):
+      return "half a step of the block's scale: 1/254 of its largest value, "
+        + "and 2⁻¹¹ of the value for the scale in F16"
+    case .block(let block): return "a step of \(block.name)'s grid"
+    }
+  }
+}

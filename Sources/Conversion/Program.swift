@@ -1,0 +1,35 @@
+import Accelerators
+import GraphRewriting
+import TensorTypes
+import WeightFormats
+
+/// What a request asks of a checkpoint, before any rule has been applied: each output of `graph` is
+/// a cast of what computes the values of one tensor to be written.
+struct Program {
+  let graph: WeightGraph
+  let model: TargetModel
+  let scheme: Scheme
+  let choice: EncodingChoice
+
+  /// - Throws: `usage` for a request that cannot be met, `badInput` for a checkpoint that cannot be
+  ///   converted.
+  init(_ source: Checkpoint, _ request: ConversionRequest) throws(Failure) {
+    scheme = try request.target.scheme(named: request.scheme)
+    model = try source.model(for: request.target)
+    choice = try EncodingChoice(
+      request, scheme, sources: source.conversionOrder.map { source.tensors[$0].type })
+    var graph = model.model.graph
+    graph.outputs = []
+    for output in model.model.graph.outputs {
+      let type = graph[output.node].type
+      do throws(Failure) {
+        let encoding = try choice.encoding(of: output.name, type)
+        let node = try graph.add(.cast(encoding), [output.node])
+        graph.outputs.append(WeightGraph.Output(name: output.name, node: node))
+      } catch {
+        throw error.located(subject: .tensor(output.name))
+      }
+    }
+    self.graph = graph
+  }
+}

@@ -1,0 +1,59 @@
+import Architectures
+import ByteIO
+import TensorTypes
+import WeightFormats
+
+/// What `port inspect` says of one checkpoint.
+public struct Inspection: Sendable {
+  public let checkpoint: Checkpoint
+  /// Tensors to list one by one; nil for all, folded where they are many.
+  public let selection: Glob?
+  /// Whether metadata values are printed in full.
+  public let showsWholeMetadata: Bool
+
+  /// Beyond so many tensors, those that differ only in numbers share a line.
+  static let listLimit = 400
+
+  public init(_ checkpoint: Checkpoint, selection: Glob? = nil, showsWholeMetadata: Bool = false) {
+    self.checkpoint = checkpoint
+    self.selection = selection
+    self.showsWholeMetadata = showsWholeMetadata
+  }
+
+  /// The tensors that the selection names.
+  public var selected: [Checkpoint.Tensor] {
+    guard let selection else { return checkpoint.tensors }
+    return checkpoint.tensors.filter { selection.matches($0.name) }
+  }
+
+  /// The architecture as the checkpoint states it, and the row of the table that it is.
+  var architecture: (stated: String, known: Architecture?)? {
+    if checkpoint.format == .gguf {
+      guard let stated = checkpoint.metadata["general.architecture"]?.string?.text else {
+        return nil
+      }
+      return (stated, Architecture.all.first { $0.ggufName == stated })
+    }
+    guard let stated = checkpoint.config?["architectures"]?.array?.first?.string else { return nil }
+    return (stated, Architecture.all.first { $0.identifiers.contains(stated) })
+  }
+
+  /// Tensors, elements and bytes of each encoding, the largest share of bytes first.
+  var encodings: [(encoding: Encoding, tensorCount: Int, elementCount: Int, byteCount: Int)] {
+    var totals: [Encoding: (tensors: Int, elements: Int, bytes: Int)] = [:]
+    for tensor in checkpoint.tensors {
+      var total = totals[tensor.type.encoding] ?? (0, 0, 0)
+      total.tensors += 1
+      total.elements = saturating(total.elements, tensor.type.shape.elementCount ?? .max)
+      total.bytes = saturating(total.bytes, tensor.byteCount)
+      totals[tensor.type.encoding] = total
+    }
+    return totals.map { ($0.key, $0.value.tensors, $0.value.elements, $0.value.bytes) }
+      .sorted { ($1.byteCount, $0.encoding.name) < ($0.byteCount, $1.encoding.name) }
+  }
+}
+
+private func saturating(_ a: Int, _ b: Int) -> Int {
+  let (sum, overflow) = a.addingReportingOverflow(b)
+  return overflow ? .max : sum
+}

@@ -1,0 +1,56 @@
+import ByteIO
+import Foundation
+import TensorTypes
+
+/// The streams of the process: results on standard output, everything else on standard error.
+enum Console {
+  static var isErrorTerminal: Bool { isatty(2) == 1 }
+
+  /// Whether colour may be used on standard output.
+  static var usesColor: Bool {
+    isatty(1) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+      && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+  }
+
+  static func print(_ lines: [String]) {
+    write(Array((lines.joined(separator: "\n") + "\n").utf8), to: 1)
+  }
+
+  /// Prints a document, or writes it to the file that is asked for.
+  ///
+  /// - Throws: `cannotCreate` when the file cannot be written.
+  static func write(_ document: [UInt8], to destination: String) throws(Failure) {
+    guard destination != "-" else { return write(document, to: 1) }
+    let transaction = try OutputTransaction(destination, shape: .files, replaces: true)
+    let file = try transaction.create(destination, byteCount: document.count)
+    try file.write(document, at: 0)
+    try transaction.commit()
+  }
+
+  static func complain(_ line: String) {
+    write(Array((line + "\n").utf8), to: 2)
+  }
+
+  static func report(_ failure: Failure, as command: (any JSONReporting)?) {
+    complain("error: \(failure)")
+    guard let destination = command?.jsonDestination else { return }
+    try? write(failure.json.sortedText, to: destination)
+  }
+
+  static func exit(_ code: Int32) -> Never {
+    Foundation.exit(code)
+  }
+
+  static func write(_ bytes: [UInt8], to descriptor: Int32) {
+    bytes.withUnsafeBytes { buffer in
+      var done = 0
+      while done < buffer.count {
+        let count = Foundation.write(
+          descriptor, buffer.baseAddress! + done, buffer.count - done)  // not empty
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return }
+        done += count
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import Accelerators
+import ArgumentParser
+import Conversion
+import Foundation
+import TensorTypes
+
+/// What `convert` and `explain` share: the target and how tensors are encoded.
+struct ConversionOptions: ParsableArguments {
+  @Option(help: "What the output is for; see 'port list targets'.")
+  var to: String
+
+  @Option(
+    help: """
+      How tensors are encoded; see 'port list schemes'. Without it, values stay exactly as they are.
+      """)
+  var quantize: String?
+
+  @Option(
+    name: .customLong("override"),
+    help: ArgumentHelp(
+      "Another scheme for the tensors whose output names match; the last that matches wins.",
+      valueName: "GLOB=SCHEME"))
+  var overrides: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Tensors whose values stay exactly as they are.", valueName: "GLOB"))
+  var exclude: [String] = []
+
+  /// - Throws: `usage` for names that are unknown or malformed.
+  func request(destination: String, jobs: Int) throws(Failure) -> ConversionRequest {
+    var request = ConversionRequest(
+      target: try Target.named(to), destination: destination, jobs: jobs)
+    request.scheme = quantize
+    for override in overrides {
+      guard let sign = override.lastIndex(of: "="), sign > override.startIndex else {
+        throw Failure(
+          .usage, "--override is malformed", expected: "GLOB=SCHEME", found: "'\(override)'")
+      }
+      request.overrides.append(
+        (Glob(String(override[..<sign])), String(override[override.index(after: sign)...])))
+    }
+    request.excluded = exclude.map(Glob.init)
+    return request
+  }
+}
+
+/// How much of the machine is used.
+struct ResourceOptions: ParsableArguments {
+  @Option(help: "The most memory to use, such as 512MiB.")
+  var memory = ByteAmount(argument: "1GiB")!  // a literal that parses
+
+  @Option(help: "Worker threads; as many as processors by default.")
+  var jobs: Int?
+
+  func validate() throws {
+    if let jobs, !(1...1024).contains(jobs) {
+      throw ValidationError("--jobs must be between 1 and 1024")
+    }
+  }
+
+  var jobCount: Int { jobs ?? ProcessInfo.processInfo.activeProcessorCount }
+}

@@ -1,0 +1,83 @@
+import ArgumentParser
+import ByteIO
+import Foundation
+import Reports
+import Synchronization
+
+/// How progress is shown on standard error.
+enum ProgressStyle: String, ExpressibleByArgument, CaseIterable {
+  case auto, plain, json, none
+}
+
+/// Shows how far a long operation is: a bar on a terminal, now and then a line otherwise.
+final class ProgressMeter: Sendable {
+  private enum Style {
+    case bar, plain, json, none
+  }
+
+  private struct State {
+    var doneByteCount = 0
+    var shown: ContinuousClock.Instant
+    var hasShown = false
+  }
+
+  private let style: Style
+  private let interval: Duration
+  private let progress: @Sendable (Int, Double) -> ProgressReport
+  private let start = ContinuousClock.now
+  private let state: Mutex<State>
+
+  init(_ activity: String, style: ProgressStyle, totalByteCount: Int) {
+    switch style {
+    case .auto: self.style = Console.isErrorTerminal ? .bar : .plain
+    case .plain: self.style = .plain
+    case .json: self.style = .json
+    case .none: self.style = .none
+    }
+    interval = self.style == .bar ? .milliseconds(100) : .seconds(self.style == .json ? 1 : 5)
+    progress = {
+      ProgressReport(
+        activity: activity, doneByteCount: $0, totalByteCount: totalByteCount, seconds: $1)
+    }
+    state = Mutex(State(shown: start))
+  }
+
+  /// Counts bytes that are done; from any thread.
+  func advance(_ byteCount: Int) {
+    let now = ContinuousClock.now
+    state.withLock { state in
+      state.doneByteCount += byteCount
+      guard style != .none, now - state.shown >= interval else { return }
+      state.shown = now
+      state.hasShown = true
+      show(state.doneByteCount, now)
+    }
+  }
+
+  /// Removes the bar, or says that everything is done where lines were shown.
+  func finish() {
+    state.withLock { state in
+      switch style {
+      case .bar where state.hasShown: Console.write(Array("\r\u{1b}[K".utf8), to: 2)
+      case .plain where state.hasShown, .json: show(state.doneByteCount, .now)
+      default: break
+      }
+    }
+  }
+
+  private func show(_ doneByteCount: Int, _ now: ContinuousClock.Instant) {
+    let elapsed = (now - start) / .seconds(1)
+    let progress = progress(doneByteCount, elapsed)
+    switch style {
+    case .bar: Console.write(Array("\r\(progress.bar(width: terminalWidth))\u{1b}[K".utf8), to: 2)
+    case .plain: Console.complain(progress.line)
+    case .json: Console.write(progress.json.sortedLine + Array("\n".utf8), to: 2)
+    case .none: break
+    }
+  }
+
+  private var terminalWidth: Int {
+    var size = winsize()
+    return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  }
+}
