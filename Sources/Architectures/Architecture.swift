@@ -1,3 +1,4 @@
+import ByteIO
 import GraphRewriting
 import TensorTypes
 import Tokenizers
@@ -9,6 +10,10 @@ public struct Architecture: Sendable {
   public let name: String
   /// Values of `architectures` in `config.json`.
   public let identifiers: [String]
+  /// `model_type` in `config.json`.
+  public let modelType: String
+  /// Keys of `config.json` that GGUF does not hold because llama.cpp knows no other value.
+  public let impliedConfig: [(key: ByteString, value: JSON)]
   /// `general.architecture` in GGUF, and the prefix of the model's keys there.
   public let ggufName: String
   /// Published names may stand with or without one of these in front; the first is the one written.
@@ -37,7 +42,9 @@ public struct Architecture: Sendable {
   ]
 
   init(
-    name: String, identifiers: [String], ggufName: String, prefixes: [String] = [""],
+    name: String, identifiers: [String], modelType: String? = nil,
+    impliedConfig: [(key: ByteString, value: JSON)] = [], ggufName: String,
+    prefixes: [String] = [""],
     mappings: [Mapping], drops: [Drop] = [], hyperparameters: [Hyperparameter],
     ownHyperparameters: [Hyperparameter] = [],
     tokenizer: TokenizerFamily, interleavesRoPE: Bool = false, pools: Bool = false,
@@ -50,6 +57,8 @@ public struct Architecture: Sendable {
   ) {
     self.name = name
     self.identifiers = identifiers
+    self.modelType = modelType ?? name
+    self.impliedConfig = impliedConfig
     self.ggufName = ggufName
     self.prefixes = prefixes
     self.mappings = mappings
@@ -77,6 +86,9 @@ public struct Architecture: Sendable {
       expected: "one of " + all.flatMap(\.identifiers).joined(separator: ", "),
       found: stated.map { "'\($0)'" } ?? "none")
   }
+
+  /// Whether its models end in a head over the vocabulary.
+  public var hasHead: Bool { mappings.contains { $0.role == .output } }
 
   /// The names and forms of Hugging Face checkpoints.
   public var huggingFace: Dialect {

@@ -27,7 +27,7 @@ extension Architecture {
       .required("block_count", "n_layer", "num_hidden_layers"),
       .count("context_length", "n_positions", default: 1024),
       .required("embedding_length", "n_embd", "hidden_size"),
-      Hyperparameter("feed_forward_length") { (config) throws(Failure) in
+      Hyperparameter("feed_forward_length", configKey: "n_inner") { (config) throws(Failure) in
         let embedding = try config.embeddingLength
         guard embedding <= Int(UInt32.max) / 4 else {
           throw Failure(

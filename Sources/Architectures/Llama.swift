@@ -1,5 +1,4 @@
 import GraphRewriting
-import RealModule
 import TensorTypes
 
 extension Architecture {
@@ -81,15 +80,6 @@ extension Architecture {
     },
   ]
 
-  /// The divisors of Llama 3.1's scaled RoPE frequencies, one for each pair of a head.
-  ///
-  /// With wavelength λ = 2π/f: 1 below `original / high_freq_factor`, `factor` above
-  /// `original / low_freq_factor`, and between them `1 / ((1 − s)/factor + s)` with
-  /// `s = (original/λ − low) / (high − low)`. Float arithmetic; a number over a tensor is the
-  /// tensor's reciprocal times the number, as in torch.
-  ///
-  /// - Source: transformers `modeling_rope_utils.py`, `_compute_llama3_parameters`; llama.cpp
-  ///   `conversion/llama.py`, `generate_extra_tensors`.
   private static func llama3RoPEFactors(
     _ config: ModelConfig
   ) throws(Failure) -> [(role: RoleInstance, literal: Literal)] {
@@ -102,22 +92,18 @@ extension Architecture {
         .badInput, "heads are too long", file: config.file, subject: .key("head_dim"),
         expected: "at most \(1 << 16)", found: "\(headLength)")
     }
-    let base = try config.ropeBase(default: 10000)
-    let factor = Float(try config.number(["factor"], in: scaling) ?? 8)
-    let low = try config.number(["low_freq_factor"], in: scaling) ?? 1
-    let high = try config.number(["high_freq_factor"], in: scaling) ?? 4
-    let original = try config.number(["original_max_position_embeddings"], in: scaling) ?? 8192
-    let values = stride(from: 0, to: headLength, by: 2).map { (position) -> Float in
-      let exponent = Float(position) / Float(headLength)
-      let frequency = 1 / Float(Double.pow(base, Double(exponent)))
-      let wavelength = (1 / frequency) * Float(2 * Double.pi)
-      if wavelength < Float(original / high) { return 1 }
-      if wavelength > Float(original / low) { return factor }
-      let smooth = ((1 / wavelength) * Float(original) - Float(low)) / Float(high - low)
-      return 1 / ((1 - smooth) / factor + smooth)
-    }
+    let rule = Llama3RoPE(
+      headLength: headLength, base: try config.ropeBase(default: 10000),
+      factor: try config.number(["factor"], in: scaling) ?? 8,
+      lowFrequencyFactor: try config.number(["low_freq_factor"], in: scaling) ?? 1,
+      highFrequencyFactor: try config.number(["high_freq_factor"], in: scaling) ?? 4,
+      originalContextLength: try config.number(
+        ["original_max_position_embeddings"], in: scaling) ?? 8192)
     return [
-      (RoleInstance(role: .ropeFactors), Literal(name: "llama3 RoPE factors", values: values))
+      (
+        RoleInstance(role: .ropeFactors),
+        Literal(name: "llama3 RoPE factors", values: rule.factors)
+      )
     ]
   }
 }

@@ -33,6 +33,8 @@ extension Architecture {
   static let qwen3moe = Architecture(
     name: "qwen3moe",
     identifiers: ["Qwen3MoeForCausalLM"],
+    modelType: "qwen3_moe",
+    impliedConfig: [("norm_topk_prob", .bool(true))],
     ggufName: "qwen3moe",
     mappings: decoderMappings + headNorms + [
       Mapping("model.layers.{L}.mlp.gate.weight", .router),

@@ -195,15 +195,34 @@ struct Writing {
           SafetensorsIndex.text(totalByteCount: total, fileOfTensor: places)
         ))
     }
-    try copySmallFiles(source, dtype: choice.rule.matrices)
+    if source.format == .gguf {
+      try writeConfig(source, model, tensors)
+    } else {
+      try copySmallFiles(source, dtype: choice.rule.matrices)
+    }
+  }
+
+  /// The config that the GGUF file's metadata and tensors imply.
+  private mutating func writeConfig(
+    _ source: Checkpoint, _ model: TargetModel, _ tensors: [Declaration]
+  ) throws(Failure) {
+    guard let architecture = model.architecture else { return }
+    var roles: [(role: RoleInstance, type: TensorType)] = []
+    for (role, tensor) in zip(model.model.roles, tensors) {
+      if let role { roles.append((role, tensor.type)) }
+    }
+    let (config, warnings) = huggingFaceConfig(
+      architecture, metadata: source.metadata, tensors: roles,
+      ropeFactors: try source.ropeFactors())
+    sidecars.append(("config.json", config.sortedText))
+    self.warnings += warnings
   }
 
   /// Config, tokenizer and what else a checkpoint folder holds beside the weights.
   private mutating func copySmallFiles(
     _ source: Checkpoint, dtype: Encoding?
   ) throws(Failure) {
-    guard source.format == .safetensors, let folder = source.folder, folder.contains("config.json")
-    else { return }
+    guard let folder = source.folder, folder.contains("config.json") else { return }
     let endings = [".json", ".txt", ".model", ".jinja", ".md", ".tiktoken", ".py"]
     for name in folder.names
     where endings.contains(where: { name.hasSuffix($0) }) && !name.hasSuffix(".index.json") {
@@ -220,8 +239,7 @@ struct Writing {
 private func configText(
   _ bytes: [UInt8], stating dtype: DType, file: String
 ) throws(Failure) -> [UInt8] {
-  let names: [DType: String] = [.f32: "float32", .f16: "float16", .bf16: "bfloat16"]
-  guard let name = names[dtype] else { return bytes }
+  guard let name = dtype.torchName else { return bytes }
   var value: Range<Int>?
   var scanner = JSONScanner(bytes, file: file)
   try scanner.object { (s, key, _) throws(Failure) in
@@ -235,4 +253,20 @@ private func configText(
   guard let value else { return bytes }
   return Array(bytes[..<value.lowerBound]) + Array("\"\(name)\"".utf8)
     + Array(bytes[value.upperBound...])
+}
+
+extension Checkpoint {
+  /// The values of a GGUF file's RoPE factors; nil when it has none.
+  fileprivate func ropeFactors() throws(Failure) -> [Float]? {
+    guard let tensor = self["rope_freqs.weight"], tensor.type.encoding == .f32,
+      tensor.byteCount <= 1 << 20
+    else { return nil }
+    var cursor = Cursor(files[tensor.file].source, position: tensor.offset)
+    cursor.byteOrder = files[tensor.file].manifest.byteOrder
+    var factors: [Float] = []
+    for _ in 0..<tensor.byteCount / 4 {
+      factors.append(Float(bitPattern: try cursor.read(UInt32.self)))
+    }
+    return factors
+  }
 }
