@@ -11,7 +11,8 @@ import TensorTypes
 /// - Returns: the config, and what it cannot say.
 /// - Source: transformers 5.24.0, the configuration classes of each model.
 public func huggingFaceConfig(
-  _ architecture: Architecture, metadata: Metadata, tensors: [(role: RoleInstance, type: TensorType)],
+  _ architecture: Architecture, metadata: Metadata,
+  tensors: [(role: RoleInstance, type: TensorType)],
   ropeFactors: [Float]?
 ) -> (config: JSON, warnings: [String]) {
   var config = JSONObject()

@@ -55,7 +55,9 @@ public struct Explanation: Sendable {
   /// The encodings that elements pass through, each way once.
   public var conversions: [[Encoding]] {
     var seen: [[Encoding]] = []
-    for piece in tensor.pieces where !seen.contains(piece.encodings) { seen.append(piece.encodings) }
+    for piece in tensor.pieces where !seen.contains(piece.encodings) {
+      seen.append(piece.encodings)
+    }
     return seen
   }
 }

@@ -28,7 +28,8 @@ public struct ExplanationReport: Sendable {
           + "\(source.offset) of \(file)")
     }
     if explanation.sources.count > ExplanationReport.listLimit {
-      lines.append("            and \(explanation.sources.count - ExplanationReport.listLimit) more")
+      lines.append(
+        "            and \(explanation.sources.count - ExplanationReport.listLimit) more")
     }
     lines += ["", "  as the tables say"]
     lines += steps(of: explanation.program)

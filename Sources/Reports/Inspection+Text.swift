@@ -40,7 +40,8 @@ extension Inspection {
     for row in encodings {
       rows.append(
         (
-          "", "\(row.encoding.name): \(Amount.count(row.tensorCount, of: "tensor")), "
+          "",
+          "\(row.encoding.name): \(Amount.count(row.tensorCount, of: "tensor")), "
             + "\(Amount.bytes(row.byteCount))"
         ))
     }

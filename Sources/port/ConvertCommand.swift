@@ -40,7 +40,9 @@ struct ConvertCommand: ParsableCommand, JSONReporting {
   var jsonDestination: String? { json ? "-" : nil }
 
   func validate() throws {
-    if output == nil, !plan { throw ValidationError("Missing expected argument '--output <output>'") }
+    if output == nil, !plan {
+      throw ValidationError("Missing expected argument '--output <output>'")
+    }
     if let shardSize, shardSize.byteCount == 0 {
       throw ValidationError("--shard-size must be above 0")
     }
