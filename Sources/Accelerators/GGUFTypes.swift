@@ -11,7 +11,7 @@ public struct GGUFTypeRule: Sendable {
   ///   conversion; for `auto`, the first matrix in F16 or BF16 decides.
   public init(_ scheme: Scheme, sources: some Sequence<TensorType>) {
     switch scheme {
-    case .lossless: matrices = nil
+    case .lossless, .mix: matrices = nil
     case .uniform(let encoding): matrices = encoding
     case .auto:
       let deciding = sources.first {
@@ -52,11 +52,15 @@ public struct GGUFTypeRule: Sendable {
     }
   }
 
-  /// `general.file_type`: the type of most matrices.
+}
+
+extension Scheme {
+  /// `general.file_type`: the type of most matrices; nil for one that has no number.
   ///
   /// - Source: llama.cpp `include/llama.h`, `llama_ftype`.
-  public static func fileType(_ encoding: Encoding) -> UInt32? {
-    switch encoding {
+  public func fileType(matrices: Encoding) -> UInt32? {
+    if case .mix(let mix) = self { return mix.fileType }
+    return switch matrices {
     case .f32: 0
     case .f16: 1
     case .bf16: 32

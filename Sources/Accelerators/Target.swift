@@ -17,7 +17,8 @@ public struct Target: Sendable {
 
   public static let all: [Target] = [
     Target(
-      name: .gguf, runtime: "llama.cpp", schemes: [.auto, .f32, .f16, .bf16, .q8_0],
+      name: .gguf, runtime: "llama.cpp",
+      schemes: [.auto, .f32, .f16, .bf16, .q8_0] + GGUFMix.all.map(Scheme.mix),
       defaultScheme: .lossless,
       source: "llama.cpp of llama-cpp-python 0.3.36, convert_hf_to_gguf.py"),
     Target(
@@ -44,13 +45,30 @@ public struct Target: Sendable {
   /// - Throws: `usage` naming those that the target has.
   public func scheme(named name: String?) throws(Failure) -> Scheme {
     guard let name else { return defaultScheme }
-    let spelling = canonicalSpelling(name)
+    let spelling = canonicalSpelling(GGUFMix.aliases[name.lowercased()] ?? name)
     guard let scheme = schemes.first(where: { canonicalSpelling($0.name) == spelling }) else {
       throw Failure(
         .usage, "the target '\(self.name.rawValue)' has no such scheme",
         expected: "one of " + schemes.map(\.name).joined(separator: ", "), found: "'\(name)'")
     }
     return scheme
+  }
+
+  /// The encoding of this name, for a tensor that the user singles out; nil for the lossless one.
+  ///
+  /// - Throws: `usage` naming the known ones.
+  public func encoding(named name: String) throws(Failure) -> Encoding? {
+    let spelling = canonicalSpelling(name)
+    if spelling == canonicalSpelling(Scheme.lossless.name) { return nil }
+    var known: [Encoding] = [.f32, .f16, .bf16]
+    if self.name == .gguf { known += BlockType.all.map(Encoding.block) }
+    guard let encoding = known.first(where: { canonicalSpelling($0.name) == spelling }) else {
+      throw Failure(
+        .usage, "the target '\(self.name.rawValue)' has no such type",
+        expected: "one of lossless, " + known.map { $0.name.lowercased() }.joined(separator: ", "),
+        found: "'\(name)'")
+    }
+    return encoding
   }
 }
 
@@ -62,6 +80,8 @@ public enum Scheme: Sendable, Hashable {
   case auto
   /// One encoding for all matrices.
   case uniform(Encoding)
+  /// Block types that llama.cpp's quantizer would choose.
+  case mix(GGUFMix)
 
   public static let f32 = Scheme.uniform(.f32)
   public static let f16 = Scheme.uniform(.f16)
@@ -74,6 +94,7 @@ public enum Scheme: Sendable, Hashable {
     case .lossless: "lossless"
     case .auto: "auto"
     case .uniform(let encoding): encoding.name.lowercased()
+    case .mix(let mix): mix.name.rawValue
     }
   }
 }

@@ -15,6 +15,10 @@ public struct ConversionRequest: Sendable {
   public var overrides: [(names: Glob, scheme: String)] = []
   /// Tensors that keep the target's lossless encoding.
   public var excluded: [Glob] = []
+  /// What is changed about a mix of GGUF block types.
+  public var mixOptions = GGUFMixOptions()
+  /// Whether tensors that are quantized already may be quantized again.
+  public var allowsRequantizing = false
   public var destination: String
   /// - Units: bytes of payload in one file; nil for no limit.
   public var shardByteLimit: Int?
@@ -109,60 +113,6 @@ extension Piece {
     where RowKernel(from: from, to: to) == nil {
       throw Failure(
         .usage, "there is no conversion between these types", expected: "\(to)", found: "\(from)")
-    }
-  }
-}
-
-/// Which encoding each output gets, by the target's rule and the user's exceptions.
-struct EncodingChoice {
-  private let target: Target
-  private let scheme: Scheme
-  let rule: GGUFTypeRule
-  private let lossless: GGUFTypeRule
-  private let overrides: [(names: Glob, rule: GGUFTypeRule)]
-  private let excluded: [Glob]
-
-  init(_ request: ConversionRequest, _ scheme: Scheme, sources: [TensorType]) throws(Failure) {
-    target = request.target
-    self.scheme = scheme
-    rule = GGUFTypeRule(scheme, sources: sources)
-    lossless = GGUFTypeRule(.lossless, sources: sources)
-    var rules: [(Glob, GGUFTypeRule)] = []
-    for (names, name) in request.overrides {
-      rules.append((names, GGUFTypeRule(try target.scheme(named: name), sources: sources)))
-    }
-    overrides = rules
-    excluded = request.excluded
-  }
-
-  func encoding(of name: ByteString, _ type: TensorType) throws(Failure) -> Encoding {
-    let override = overrides.last { $0.names.matches(name) }?.rule
-    let isExcluded = excluded.contains { $0.matches(name) }
-    switch target.name {
-    case .gguf:
-      if let asked = override?.matrices {
-        guard type.shape.rowLength % asked.unitElementCount == 0 else {
-          throw Failure(
-            .usage, "the override does not fit the tensor's rows",
-            expected: "rows of a multiple of \(asked.unitElementCount) elements",
-            found: "\(type.shape.rowLength)")
-        }
-        return asked
-      }
-      return (isExcluded || override != nil ? lossless : rule).encoding(of: name, type)
-    case .safetensors:
-      let asked = override.map(\.matrices) ?? (isExcluded ? nil : rule.matrices)
-      return safetensorsEncoding(type.encoding, asked: asked)
-    }
-  }
-
-  /// Floating-point tensors get what is asked; everything else stays. Blocks become F32, which
-  /// holds their values.
-  private func safetensorsEncoding(_ source: Encoding, asked: Encoding?) -> Encoding {
-    switch source {
-    case .block: asked ?? .f32
-    case .plain(let dtype) where dtype.kind == .float: asked ?? source
-    case .plain: source
     }
   }
 }

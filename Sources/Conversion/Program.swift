@@ -16,14 +16,20 @@ struct Program {
   init(_ source: Checkpoint, _ request: ConversionRequest) throws(Failure) {
     scheme = try request.target.scheme(named: request.scheme)
     model = try source.model(for: request.target)
-    choice = try EncodingChoice(
-      request, scheme, sources: source.conversionOrder.map { source.tensors[$0].type })
+    choice = try EncodingChoice(request, scheme, source, model)
     var graph = model.model.graph
     graph.outputs = []
     for output in model.model.graph.outputs {
       let type = graph[output.node].type
       do throws(Failure) {
         let encoding = try choice.encoding(of: output.name, type)
+        if case .block = type.encoding, case .block = encoding, encoding != type.encoding,
+          !request.allowsRequantizing
+        {
+          throw Failure(
+            .usage, "the tensor is quantized already; --allow-requantize does it again",
+            expected: "\(type.encoding) or a plain type", found: "\(encoding)")
+        }
         let node = try graph.add(.cast(encoding), [output.node])
         graph.outputs.append(WeightGraph.Output(name: output.name, node: node))
       } catch {

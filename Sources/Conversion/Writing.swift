@@ -104,15 +104,16 @@ struct Writing {
       let folder = source.folder
     else {
       var metadata = source.metadata
-      if scheme != .lossless, let type = GGUFTypeRule.fileType(choice.rule.matrices ?? .f32) {
+      if scheme != .lossless, let type = scheme.fileType(matrices: choice.rule.matrices ?? .f32) {
         metadata.set("general.file_type", .uint32(type))
+        metadata.set("general.quantization_version", .uint32(2))
       }
       return metadata
     }
     let matrices = choice.rule.matrices ?? Writing.firstMatrix(tensors)
     let (metadata, warnings) = try Accelerators.ggufMetadata(
       architecture, config: config, folder: folder,
-      fileType: GGUFTypeRule.fileType(matrices) ?? 0,
+      fileType: scheme.fileType(matrices: matrices) ?? 0,
       parameters: Writing.parameters(tensors))
     self.warnings += warnings
     return metadata

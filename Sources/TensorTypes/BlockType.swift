@@ -24,28 +24,42 @@ public struct BlockType: Sendable, Hashable {
     self.byteCount = byteCount
   }
 
+  public static let q4_0 = BlockType("q4_0", 32, 18)
+  public static let q4_1 = BlockType("q4_1", 32, 20)
+  public static let q5_0 = BlockType("q5_0", 32, 22)
+  public static let q5_1 = BlockType("q5_1", 32, 24)
   public static let q8_0 = BlockType("q8_0", 32, 34)
+  public static let q2_k = BlockType("q2_k", 256, 84)
+  public static let q3_k = BlockType("q3_k", 256, 110)
+  public static let q4_k = BlockType("q4_k", 256, 144)
+  public static let q5_k = BlockType("q5_k", 256, 176)
+  public static let q6_k = BlockType("q6_k", 256, 210)
+  public static let iq2_xxs = BlockType("iq2_xxs", 256, 66)
+  public static let iq2_s = BlockType("iq2_s", 256, 82)
+  public static let iq3_xxs = BlockType("iq3_xxs", 256, 98)
+  public static let iq3_s = BlockType("iq3_s", 256, 110)
+  public static let iq4_nl = BlockType("iq4_nl", 32, 18)
 
   public static let all: [BlockType] = [
-    BlockType("q4_0", 32, 18),
-    BlockType("q4_1", 32, 20),
-    BlockType("q5_0", 32, 22),
-    BlockType("q5_1", 32, 24),
+    q4_0,
+    q4_1,
+    q5_0,
+    q5_1,
     q8_0,
     BlockType("q8_1", 32, 36),
-    BlockType("q2_k", 256, 84),
-    BlockType("q3_k", 256, 110),
-    BlockType("q4_k", 256, 144),
-    BlockType("q5_k", 256, 176),
-    BlockType("q6_k", 256, 210),
+    q2_k,
+    q3_k,
+    q4_k,
+    q5_k,
+    q6_k,
     BlockType("q8_k", 256, 292),
-    BlockType("iq2_xxs", 256, 66),
+    iq2_xxs,
     BlockType("iq2_xs", 256, 74),
-    BlockType("iq3_xxs", 256, 98),
+    iq3_xxs,
     BlockType("iq1_s", 256, 50),
-    BlockType("iq4_nl", 32, 18),
-    BlockType("iq3_s", 256, 110),
-    BlockType("iq2_s", 256, 82),
+    iq4_nl,
+    iq3_s,
+    iq2_s,
     BlockType("iq4_xs", 256, 136),
     BlockType("iq1_m", 256, 56),
     BlockType("tq1_0", 256, 54),

@@ -26,6 +26,18 @@ struct ConversionOptions: ParsableArguments {
     help: ArgumentHelp("Tensors whose values stay exactly as they are.", valueName: "GLOB"))
   var exclude: [String] = []
 
+  @Flag(help: "Give every matrix the block type that --quantize names, without exceptions.")
+  var pure = false
+
+  @Option(help: "The type of the output matrix.")
+  var outputType: String?
+
+  @Option(help: "The type of the token embedding.")
+  var embeddingType: String?
+
+  @Flag(help: "Quantize tensors again that are quantized already, which adds error to error.")
+  var allowRequantize = false
+
   /// - Throws: `usage` for names that are unknown or malformed.
   func request(destination: String, jobs: Int) throws(Failure) -> ConversionRequest {
     var request = ConversionRequest(
@@ -40,6 +52,10 @@ struct ConversionOptions: ParsableArguments {
         (Glob(String(override[..<sign])), String(override[override.index(after: sign)...])))
     }
     request.excluded = exclude.map(Glob.init)
+    request.mixOptions.isPure = pure
+    request.mixOptions.outputType = try outputType.flatMap(request.target.encoding)
+    request.mixOptions.embeddingType = try embeddingType.flatMap(request.target.encoding)
+    request.allowsRequantizing = allowRequantize
     return request
   }
 }

@@ -12,4 +12,6 @@ public struct ParameterCounts: Sendable {
   }
 }
 public func samplingMetadata(of folder: Folder) throws(Failure) -> Metadata { Metadata() }
-public func authorshipMetadata(of folder: Folder, config: JSON, parameters: ParameterCounts) throws(Failure) -> Metadata { Metadata() }
+public func authorshipMetadata(of folder: Folder, config: JSON, parameters: ParameterCounts)
+  throws(Failure) -> Metadata
+{ Metadata() }

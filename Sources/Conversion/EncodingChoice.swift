@@ -1,0 +1,79 @@
+import Accelerators
+import Architectures
+import TensorTypes
+import WeightFormats
+
+/// Which encoding each output gets, by the target's rule and the user's exceptions.
+struct EncodingChoice {
+  let rule: GGUFTypeRule
+  private let target: Target
+  private let lossless: GGUFTypeRule
+  /// nil stands for the lossless encoding.
+  private let overrides: [(names: Glob, encoding: Encoding?)]
+  private let excluded: [Glob]
+  /// What a mix gives to the tensors that it quantizes.
+  private var mixed: [ByteString: Encoding] = [:]
+
+  /// - Throws: `usage` for schemes that the target does not have, and for a mix that does not fit
+  ///   the model.
+  init(
+    _ request: ConversionRequest, _ scheme: Scheme, _ source: Checkpoint, _ model: TargetModel
+  ) throws(Failure) {
+    let sources = source.conversionOrder.map { source.tensors[$0].type }
+    target = request.target
+    rule = GGUFTypeRule(scheme, sources: sources)
+    lossless = GGUFTypeRule(.lossless, sources: sources)
+    var overrides: [(Glob, Encoding?)] = []
+    for (names, name) in request.overrides {
+      overrides.append((names, try target.encoding(named: name)))
+    }
+    self.overrides = overrides
+    excluded = request.excluded
+    if case .mix(let mix) = scheme {
+      let graph = model.model.graph
+      mixed = try mix.encodings(
+        of: graph.outputs.map { ($0.name, graph[$0.node].type) },
+        try GGUFModelCounts(of: source, model), request.mixOptions, settled: isSettled)
+    }
+  }
+
+  func encoding(of name: ByteString, _ type: TensorType) throws(Failure) -> Encoding {
+    if let (_, encoding) = overrides.last(where: { $0.names.matches(name) }) {
+      guard let encoding else { return unchanged(name, type) }
+      guard type.shape.rowLength % encoding.unitElementCount == 0 else {
+        throw Failure(
+          .usage, "the override does not fit the tensor's rows",
+          expected: "rows of a multiple of \(encoding.unitElementCount) elements",
+          found: "\(type.shape.rowLength)")
+      }
+      return encoding
+    }
+    if excluded.contains(where: { $0.matches(name) }) { return unchanged(name, type) }
+    switch target.name {
+    case .gguf: return mixed[name] ?? rule.encoding(of: name, type)
+    case .safetensors: return safetensorsEncoding(type.encoding, asked: rule.matrices)
+    }
+  }
+
+  /// Whether the user has chosen the tensor's encoding.
+  private func isSettled(_ name: ByteString) -> Bool {
+    overrides.contains { $0.names.matches(name) } || excluded.contains { $0.matches(name) }
+  }
+
+  private func unchanged(_ name: ByteString, _ type: TensorType) -> Encoding {
+    switch target.name {
+    case .gguf: lossless.encoding(of: name, type)
+    case .safetensors: safetensorsEncoding(type.encoding, asked: nil)
+    }
+  }
+
+  /// Floating-point tensors get what is asked; everything else stays. Blocks become F32, which
+  /// holds their values.
+  private func safetensorsEncoding(_ source: Encoding, asked: Encoding?) -> Encoding {
+    switch source {
+    case .block: asked ?? .f32
+    case .plain(let dtype) where dtype.kind == .float: asked ?? source
+    case .plain: source
+    }
+  }
+}
