@@ -59,7 +59,7 @@ public struct Cursor: ~Copyable {
       try fill(count, as: "\(count) bytes of text")
       let first = position - windowStart
       text = window.withUnsafeBufferPointer {
-        ByteString(validating: UnsafeBufferPointer(rebasing: $0[first..<first + count]))
+        ByteString(validatingBuffer: UnsafeBufferPointer(rebasing: $0[first..<first + count]))
       }
       position += count
     } else {

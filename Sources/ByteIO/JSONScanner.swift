@@ -100,7 +100,7 @@ public struct JSONScanner {
       switch bytes[index] {
       case UInt8(ascii: "\""):
         let text = bytes.withUnsafeBufferPointer {
-          ByteString(validating: UnsafeBufferPointer(rebasing: $0[start..<index]))
+          ByteString(validatingBuffer: UnsafeBufferPointer(rebasing: $0[start..<index]))
         }
         guard let text else { throw notUTF8(start) }
         index += 1

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Text that is equal only to text with the same UTF-8 bytes.
 ///
 /// Swift's `String` treats canonically equivalent spellings ("é" composed and decomposed) as one
@@ -8,12 +14,25 @@ public struct ByteString: Sendable {
   public let text: String
 
   public init(_ text: String) {
+    var text = text
+    text.makeContiguousUTF8()
     self.text = text
   }
 
   /// Validates `bytes` as UTF-8; nil when they are not.
   public init?(validating bytes: some Sequence<UInt8>) {
     guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
+    self.text = text
+  }
+
+  /// The same for bytes in memory, several times faster for ASCII, as names are.
+  public init?(validatingBuffer bytes: UnsafeBufferPointer<UInt8>) {
+    let isASCII = bytes.allSatisfy { $0 < 0x80 }
+    let text =
+      isASCII
+      ? String(unsafeUninitializedCapacity: bytes.count) { $0.initialize(fromContentsOf: bytes) }
+      : String(validating: bytes, as: UTF8.self)
+    guard let text else { return nil }
     self.text = text
   }
 
@@ -31,7 +50,11 @@ public struct ByteString: Sendable {
 
 extension ByteString: Hashable {
   public static func == (a: ByteString, b: ByteString) -> Bool {
-    a.withBytes { x in b.withBytes { y in x.count == y.count && x.elementsEqual(y) } }
+    a.withBytes { x in
+      b.withBytes { y in
+        x.count == y.count && (x.isEmpty || memcmp(x.baseAddress!, y.baseAddress!, x.count) == 0)
+      }
+    }
   }
 
   public func hash(into hasher: inout Hasher) {
@@ -39,9 +62,8 @@ extension ByteString: Hashable {
   }
 
   private func withBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
-    if let result = text.utf8.withContiguousStorageIfAvailable(body) { return result }
-    var copy = text
-    return copy.withUTF8(body)
+    // Every initialiser makes the storage contiguous.
+    text.utf8.withContiguousStorageIfAvailable(body)!
   }
 }
 

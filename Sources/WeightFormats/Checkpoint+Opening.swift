@@ -43,8 +43,9 @@ extension Checkpoint {
     let models = safetensors.filter { $0.hasPrefix("model") }
     let names = models.isEmpty ? safetensors : models
     if !names.isEmpty {
-      var files: [File] = []
-      for name in names { files.append(try openFile(InputFile(path: folder.path(of: name)))) }
+      let files = try concurrentMap(names) { (name) throws(Failure) in
+        try openFile(InputFile(path: folder.path(of: name)))
+      }
       try checkShardNames(names, in: folder)
       return try Checkpoint(path: folder.path, files: files, folder: folder, config: config)
     }
@@ -82,45 +83,53 @@ extension Checkpoint {
     guard !index.shards.isEmpty else {
       throw Failure(.badInput, "the index names no tensor", file: file, subject: .key("weight_map"))
     }
-    var files: [File] = []
-    for shard in index.shards {
+    let files = try concurrentMap(Array(index.shards.indices)) { (number) throws(Failure) in
       let opened: File
       do throws(Failure) {
-        opened = try openFile(InputFile(path: folder.path(of: shard)))
+        opened = try openFile(InputFile(path: folder.path(of: index.shards[number])))
       } catch {
-        throw error.kind == .missingInput ? missing(shard, error, index, file) : error
+        throw error.kind == .missingInput ? missing(number, error, index, file) : error
       }
       guard opened.manifest.format == .safetensors else {
         throw Failure(
           .badInput, "a shard is in another format", file: opened.source.name,
           expected: "safetensors", found: opened.manifest.format.rawValue)
       }
-      files.append(opened)
+      try check(opened.manifest, isShard: number, of: index, file: file)
+      return opened
     }
     let checkpoint = try Checkpoint(
       path: path, files: files, folder: folder, config: try folder.json("config.json"))
-    for tensor in checkpoint.tensors where index.shardOfTensor[tensor.name] != tensor.file {
-      let expected = index.shardOfTensor[tensor.name].map { "in \(index.shards[$0])" }
-      throw Failure(
-        .badInput, "the index and the shards disagree", file: file, subject: .tensor(tensor.name),
-        expected: expected ?? "not there", found: "in \(index.shards[tensor.file])")
-    }
-    if checkpoint.tensors.count < index.shardOfTensor.count {
-      let absent = index.shardOfTensor.keys.filter { checkpoint[$0] == nil }.min()
+    if checkpoint.tensors.count < index.count {
+      let absent = index.names.filter { checkpoint[$0] == nil }.min()
       throw Failure(
         .badInput, "a tensor of the index is in no shard", file: file,
         subject: absent.map { .tensor($0) },
-        expected: absent.flatMap { index.shardOfTensor[$0] }.map { "in \(index.shards[$0])" },
+        expected: absent.flatMap { index.shard(of: $0) }.map { "in \(index.shards[$0])" },
         found: "nowhere")
     }
     return checkpoint
   }
 
+  /// Checks that the index places every tensor of a shard in that shard.
+  private static func check(
+    _ manifest: Manifest, isShard number: Int, of index: SafetensorsIndex, file: String
+  ) throws(Failure) {
+    for entry in manifest.tensors {
+      let expected = index.shard(of: entry.name)
+      guard expected == number else {
+        throw Failure(
+          .badInput, "the index and the shards disagree", file: file, subject: .tensor(entry.name),
+          expected: expected.map { "in \(index.shards[$0])" } ?? "not there",
+          found: "in \(index.shards[number])")
+      }
+    }
+  }
+
   private static func missing(
-    _ shard: String, _ failure: Failure, _ index: SafetensorsIndex, _ file: String
+    _ number: Int, _ failure: Failure, _ index: SafetensorsIndex, _ file: String
   ) -> Failure {
-    let position = index.shards.firstIndex(of: shard)
-    let tensors = index.shardOfTensor.count { $0.value == position }
+    let tensors = index.names.count { index.shard(of: $0) == number }
     var copy = failure
     copy.message = "a shard that holds \(tensors) tensors of the index cannot be opened"
     copy.expected = "a file, as \(file) says"

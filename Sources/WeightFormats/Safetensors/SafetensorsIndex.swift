@@ -6,9 +6,21 @@ import TensorTypes
 /// - Source: huggingface_hub `serialization/_base.py`; `docs/formats/safetensors.md`.
 public struct SafetensorsIndex: Sendable {
   /// The shards' file names, sorted, each once.
-  public private(set) var shards: [String] = []
-  /// The shard of each tensor, as a position in `shards`.
-  public private(set) var shardOfTensor: [ByteString: Int] = [:]
+  public let shards: [String]
+  /// The names of the tensors, each with the number of its shard in the order of the text.
+  private var numberOfTensor: [ByteString: Int] = [:]
+  /// The position in `shards` of each of these numbers.
+  private let positions: [Int]
+
+  /// The number of tensors.
+  public var count: Int { numberOfTensor.count }
+  /// In no order.
+  public var names: some Collection<ByteString> { numberOfTensor.keys }
+
+  /// The shard of a tensor, as a position in `shards`; nil when the index does not name it.
+  public func shard(of tensor: ByteString) -> Int? {
+    numberOfTensor[tensor].map { positions[$0] }
+  }
 
   /// Reads the text of a `*.safetensors.index.json`.
   ///
@@ -16,7 +28,10 @@ public struct SafetensorsIndex: Sendable {
   ///   folder.
   public init(parsing bytes: [UInt8], file: String) throws(Failure) {
     var scanner = JSONScanner(bytes, file: file)
-    var fileOfTensor: [ByteString: String] = [:]
+    var numbers: [ByteString: Int] = [:]
+    var numberOfTensor: [ByteString: Int] = [:]
+    // A line holds a name and a file name; growing step by step would hash every name twice.
+    numberOfTensor.reserveCapacity(bytes.count / 80)
     var hasMap = false
     try scanner.object { (s, key, keyOffset) throws(Failure) in
       guard key == "weight_map" else { return try s.skipValue() }
@@ -26,12 +41,23 @@ public struct SafetensorsIndex: Sendable {
       }
       hasMap = true
       try s.object { (s, name, offset) throws(Failure) in
+        guard try s.nextKind() == .string else {
+          throw s.unexpected("a file name").located(subject: .tensor(name))
+        }
         let at = s.offset
         let shard = try s.string()
-        try checkFileName(shard, of: name, file: file, offset: at)
-        guard fileOfTensor.updateValue(shard.text, forKey: name) == nil else {
+        let number: Int
+        if let known = numbers[shard] {
+          number = known
+        } else {
+          try checkFileName(shard, of: name, file: file, offset: at)
+          number = numbers.count
+          numbers[shard] = number
+        }
+        guard numberOfTensor.updateValue(number, forKey: name) == nil else {
           throw Failure(
-            .badInput, "the name comes twice", file: file, subject: .tensor(name), offset: offset)
+            .badInput, "the name comes twice", file: file, subject: .tensor(name), offset: offset,
+            expected: "one entry", found: "a second one")
         }
       }
     }
@@ -39,10 +65,12 @@ public struct SafetensorsIndex: Sendable {
     guard hasMap else {
       throw Failure(.badInput, "the key is missing", file: file, subject: .key("weight_map"))
     }
-    shards = Set(fileOfTensor.values.map { ByteString($0) }).sorted().map(\.text)
-    let positions = [ByteString: Int](
-      uniqueKeysWithValues: shards.enumerated().map { (ByteString($1), $0) })
-    shardOfTensor = fileOfTensor.compactMapValues { positions[ByteString($0)] }
+    self.numberOfTensor = numberOfTensor
+    let sorted = numbers.sorted { $0.key < $1.key }
+    shards = sorted.map(\.key.text)
+    var positions = [Int](repeating: 0, count: sorted.count)
+    for (position, item) in sorted.enumerated() { positions[item.value] = position }
+    self.positions = positions
   }
 
   /// The text of an index, as Hugging Face's writers lay it out.

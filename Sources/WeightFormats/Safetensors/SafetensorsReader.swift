@@ -22,7 +22,9 @@ func readSafetensors(_ source: any ByteSource) throws(Failure) -> Manifest {
   var manifest = Manifest(format: .safetensors)
   var scanner = JSONScanner(header, base: 8, file: source.name)
   var spans: [Span] = []
-  var names = Set<ByteString>()
+  // An entry takes some 100 bytes; growing step by step would hash every name twice.
+  var names = Set<ByteString>(minimumCapacity: header.count / 100)
+  spans.reserveCapacity(header.count / 100)
   var hasMetadata = false
 
   try scanner.object { (s, name, offset) throws(Failure) in
