@@ -49,6 +49,8 @@ let modules: [Target] = [
 let tests: [Target] = [
   .testTarget(name: "TensorTypesTests", dependencies: ["TensorTypes"]),
   .testTarget(name: "ByteIOTests", dependencies: ["ByteIO", "TensorTypes"]),
+  .testTarget(
+    name: "AcceleratorsTests", dependencies: ["Accelerators", "ByteIO", "TensorTypes"]),
   .testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"]),
 ]
 

@@ -8,8 +8,8 @@ extension GGUFMix {
   /// whose encoding the caller has settled are not counted.
   ///
   /// - Parameter settled: tensors whose encoding the caller chooses.
-  /// - Throws: `usage` for an architecture with rules of its own, `badInput` for experts outside
-  ///   the layers.
+  /// - Throws: `usage` for an architecture with rules of its own and for rows that fit no type,
+  ///   `badInput` for experts outside the layers.
   /// - Source: llama.cpp `src/llama-quant.cpp`, `llama_tensor_get_type`.
   public func encodings(
     of tensors: [(name: ByteString, type: TensorType)], _ counts: GGUFModelCounts,
@@ -40,13 +40,12 @@ extension GGUFMix {
     guard shape.axes.drop(while: { $0 == 1 }).count >= 2, name.hasSuffix("weight") else {
       return false
     }
-    let text = name.text
     return name != "position_embd.weight" && name != "token_types.weight"
-      && !unquantized.contains { text.contains($0) }
+      && !unquantized.contains { name.contains($0) }
   }
 
   /// Parts of the names of tensors that are too small or too sensitive.
-  private static let unquantized = [
+  private static let unquantized: [ByteString] = [
     "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_tid2eid.weight", "altup", "laurel",
     "per_layer_model_proj", "ssm_conv1d", "shortconv.conv.weight", "indexer.k_proj.weight",
     "indexer.q_proj.weight", "time_mix_first.weight", "time_mix_w0.weight", "time_mix_w1.weight",
@@ -88,17 +87,16 @@ private enum Category {
   case up, gate, down, other
 
   init(_ name: ByteString) {
-    let text = name.text
-    if text == "output.weight" {
+    if name == "output.weight" {
       self = .output
-    } else if text == "token_embd.weight" || text == "per_layer_token_embd.weight" {
+    } else if name == "token_embd.weight" || name == "per_layer_token_embd.weight" {
       self = .tokenEmbedding
     } else {
-      self = Category.parts.first { text.contains($0.part) }?.category ?? .other
+      self = Category.parts.first { name.contains($0.part) }?.category ?? .other
     }
   }
 
-  private static let parts: [(part: String, category: Category)] = [
+  private static let parts: [(part: ByteString, category: Category)] = [
     ("attn_qkv.weight", .fusedQKV), ("attn_kv_b.weight", .compressedKV), ("attn_v.weight", .value),
     ("attn_k.weight", .key), ("attn_q.weight", .query), ("attn_output.weight", .attentionOutput),
     ("ffn_up", .up), ("ffn_gate", .gate), ("ffn_down", .down),
@@ -135,27 +133,35 @@ private struct Choice {
     let category = Category(name)
     if category == .tokenEmbedding, let type = options.embeddingType { return type }
     if category == .output, let type = options.outputType { return type }
-    if options.isPure { return fitting(mix.defaultType, shape) }
+    if options.isPure { return try fitting(mix.defaultType, name, shape) }
     if isTied, category == .tokenEmbedding, let type = options.outputType {
-      if case .block(let block) = type { return fitting(block, shape) }
+      if case .block(let block) = type { return try fitting(block, name, shape) }
       return type
     }
     let type = try special(name, shape, category) ?? mix.defaultType
-    return fitting(type, shape)
+    return try fitting(type, name, shape)
   }
 
   /// The type, or one with smaller blocks where rows are no multiple of its own; F16 at last.
-  private func fitting(_ type: BlockType, _ shape: Shape) -> Encoding {
+  private func fitting(
+    _ type: BlockType, _ name: ByteString, _ shape: Shape
+  ) throws(Failure) -> Encoding {
     if shape.rowLength % type.elementCount == 0 { return .block(type) }
-    let smaller: BlockType =
-      switch type.name {
-      case "iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq3_xxs", "iq3_s", "iq4_xs": .iq4_nl
-      case "q2_0", "q2_k", "q3_k", "tq1_0", "tq2_0": .q4_0
-      case "q4_k": .q5_0
-      case "q5_k": .q5_1
-      case "q6_k": .q8_0
-      default: type
-      }
+    let smaller: BlockType
+    switch type.name {
+    case "iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq3_xxs", "iq3_s", "iq4_xs":
+      smaller = .iq4_nl
+    case "q2_0", "q2_k", "q3_k", "tq1_0", "tq2_0": smaller = .q4_0
+    case "q4_k": smaller = .q5_0
+    case "q5_k": smaller = .q5_1
+    case "q6_k": smaller = .q8_0
+    case _ where type.elementCount <= 32: smaller = type
+    default:
+      throw Failure(
+        .usage, "the rows do not fit \(type.name), and llama.cpp has no type to fall back to",
+        subject: .tensor(name), expected: "rows of a multiple of \(type.elementCount) elements",
+        found: "\(shape.rowLength)")
+    }
     return shape.rowLength % smaller.elementCount == 0 ? .block(smaller) : .f16
   }
 

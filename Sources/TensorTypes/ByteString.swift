@@ -43,6 +43,21 @@ public struct ByteString: Sendable {
     text.utf8.starts(with: prefix.utf8)
   }
 
+  public func contains(_ part: ByteString) -> Bool {
+    withBytes { bytes in
+      part.withBytes { part in
+        guard let first = part.first else { return true }
+        guard bytes.count >= part.count else { return false }
+        for start in 0...bytes.count - part.count where bytes[start] == first {
+          if memcmp(bytes.baseAddress! + start, part.baseAddress!, part.count) == 0 {
+            return true  // neither is empty
+          }
+        }
+        return false
+      }
+    }
+  }
+
   public func hasSuffix(_ suffix: String) -> Bool {
     text.utf8.reversed().starts(with: suffix.utf8.reversed())
   }
