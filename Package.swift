@@ -9,10 +9,11 @@ let arguments: Target.Dependency = .product(
 /// Every module with what it may import; `docs/architecture.md` holds the same table and a test
 /// compares both with the `import` lines under `Sources/`.
 let modules: [Target] = [
+  .target(name: "CFiles"),
   .target(name: "CKernels"),
   .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
   .target(name: "TensorTypes"),
-  .target(name: "ByteIO", dependencies: ["CZstd", system]),
+  .target(name: "ByteIO", dependencies: ["CFiles", "CZstd", system, "TensorTypes"]),
   .target(name: "WeightFormats", dependencies: ["ByteIO", "TensorTypes"]),
   .target(name: "Quantization", dependencies: ["TensorTypes", "CKernels"]),
   .target(name: "GraphRewriting", dependencies: ["TensorTypes"]),

@@ -1,3 +1,5 @@
+import CFiles
+import Synchronization
 import SystemPackage
 import TensorTypes
 
@@ -7,24 +9,37 @@ import TensorTypes
   import Darwin
 #endif
 
-/// A new file of known size, written by position from any thread.
+/// A new file of known size, written by position from any thread. What is not written is zero.
 ///
 /// The file is created, never replaced; its space is reserved before the first byte is written, so
-/// that a full disk is found at once. A class, because several threads share one descriptor.
+/// that a full disk is found at once. While it is open it is locked, by which others see that it
+/// is not left over. A class, because several threads share one descriptor.
 public final class OutputFile: Sendable {
+  /// Where it is written.
   public let path: String
+  /// What messages call it: the path it will have.
+  public let name: String
   public let byteCount: Int
   private let descriptor: Int32
+  /// The bytes written so far; the system is asked to bring them to the disk now and then, so that
+  /// little is left to do at the end.
+  private let writtenByteCount = Atomic<Int>(0)
 
+  private static let writeBackByteCount = 1 << 25
+
+  /// - Parameter name: what messages call the file; its path when nil.
   /// - Throws: `cannotCreate` when the file exists, the folder refuses it, or space is lacking.
-  public init(creating path: String, byteCount: Int) throws(Failure) {
+  public init(creating path: String, named name: String? = nil, byteCount: Int) throws(Failure) {
     self.path = path
+    self.name = name ?? path
     self.byteCount = byteCount
     descriptor = retryingInterrupts { open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else {
-      throw Failure(.cannotCreate, "cannot create the file: \(Errno(rawValue: errno))", file: path)
+      throw Failure(
+        .cannotCreate, "cannot create the file: \(Errno(rawValue: errno))", file: self.name)
     }
     do throws(Failure) {
+      try lock(descriptor, name: self.name)
       try reserve()
     } catch {
       unlink(path)
@@ -33,7 +48,7 @@ public final class OutputFile: Sendable {
   }
 
   deinit {
-    close(descriptor)
+    if descriptor >= 0 { close(descriptor) }
   }
 
   /// Writes all bytes at `offset`.
@@ -50,10 +65,11 @@ public final class OutputFile: Sendable {
         throw Failure(
           .inputOutput,
           "cannot write: \(count == 0 ? "nothing was taken" : "\(Errno(rawValue: errno))")",
-          file: path, offset: offset + done)
+          file: name, offset: offset + done)
       }
       done += count
     }
+    startWriteBack(after: bytes.count)
   }
 
   public func write(_ bytes: [UInt8], at offset: Int) throws(Failure) {
@@ -72,26 +88,45 @@ public final class OutputFile: Sendable {
   ///
   /// - Throws: `inputOutput`.
   public func synchronize() throws(Failure) {
-    guard retryingInterrupts({ fsync(descriptor) }) == 0 else {
-      throw Failure(
-        .inputOutput, "cannot make the file durable: \(Errno(rawValue: errno))", file: path)
-    }
+    try ByteIO.synchronize(descriptor, name: name)
+  }
+
+  private func startWriteBack(after count: Int) {
+    let unit = OutputFile.writeBackByteCount
+    let (before, after) = writtenByteCount.wrappingAdd(count, ordering: .relaxed)
+    // Only a hint: `synchronize` tells of errors.
+    if before / unit != after / unit { _ = port_start_write_back(descriptor) }
   }
 
   private func reserve() throws(Failure) {
-    guard byteCount > 0 else { return }
-    #if canImport(Glibc)
-      let status = posix_fallocate(descriptor, 0, off_t(byteCount))
-      guard status == 0 || status == EOPNOTSUPP || status == EINVAL else {
-        throw Failure(
-          .cannotCreate, "cannot reserve space: \(Errno(rawValue: status))", file: path,
-          expected: "\(byteCount) free bytes")
-      }
-    #endif
-    guard ftruncate(descriptor, off_t(byteCount)) == 0 else {
+    guard retryingInterrupts({ port_reserve(descriptor, Int64(byteCount)) }) == 0,
+      retryingInterrupts({ ftruncate(descriptor, off_t(byteCount)) }) == 0
+    else {
       throw Failure(
-        .cannotCreate, "cannot set the size: \(Errno(rawValue: errno))", file: path,
-        expected: "\(byteCount) bytes")
+        .cannotCreate, "cannot reserve space: \(Errno(rawValue: errno))", file: name,
+        expected: "\(byteCount) free bytes")
     }
+  }
+}
+
+/// Brings a file's or folder's bytes to the disk.
+///
+/// - Throws: `inputOutput`.
+func synchronize(_ descriptor: Int32, name: String) throws(Failure) {
+  guard retryingInterrupts({ port_synchronize(descriptor) }) == 0 else {
+    throw Failure(.inputOutput, "cannot make it durable: \(Errno(rawValue: errno))", file: name)
+  }
+}
+
+/// Marks a new file or folder as being written, until the descriptor is closed.
+///
+/// - Throws: `cannotCreate` when another process has taken it for left over, which it can do
+///   between creation and lock only.
+func lock(_ descriptor: Int32, name: String) throws(Failure) {
+  var status = stat()
+  // Without locks, as on some network file systems, nothing is ever taken for left over.
+  let isTaken = flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+  guard !isTaken, fstat(descriptor, &status) == 0, status.st_nlink > 0 else {
+    throw Failure(.cannotCreate, "another process is creating the same output", file: name)
   }
 }

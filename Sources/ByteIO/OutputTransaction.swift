@@ -9,8 +9,9 @@ import TensorTypes
 
 /// The files of one output: all appear under their final names, complete and durable, or none.
 ///
-/// They are written under temporary names in the folder of the output. `commit` makes them durable
-/// and renames them; until then, `rollBack` removes every trace.
+/// They are written under hidden names in the folder of the output. `commit` makes them durable,
+/// renames them and makes the names durable, in this order; until then, `rollBack` removes every
+/// trace. What a killed process left behind is removed by the next one that writes the same output.
 public final class OutputTransaction {
   /// What the user asked for: a file, several files side by side, or a folder of files.
   public enum Shape: Sendable {
@@ -20,7 +21,7 @@ public final class OutputTransaction {
   private let destination: String
   private let shape: Shape
   private let replaces: Bool
-  private var temporaryFolder: String?
+  private var folder: TemporaryFolder?
   private var files: [(output: OutputFile, final: String)] = []
   private var isDone = false
 
@@ -29,22 +30,15 @@ public final class OutputTransaction {
   ///   - replaces: whether an existing output may be replaced.
   /// - Throws: `cannotCreate` when it exists and may not be replaced.
   public init(_ destination: String, shape: Shape, replaces: Bool) throws(Failure) {
-    self.destination =
-      destination.count > 1 && destination.hasSuffix("/")
-      ? String(destination.dropLast()) : destination
+    var destination = destination
+    while destination.utf8.count > 1, destination.hasSuffix("/") { destination.removeLast() }
+    self.destination = destination
     self.shape = shape
     self.replaces = replaces
-    guard !self.destination.isEmpty else {
-      throw Failure(.usage, "the output path is empty")
-    }
+    guard !destination.isEmpty else { throw Failure(.usage, "the output path is empty") }
     if shape == .folder {
-      try refuseExisting(self.destination)
-      let path = temporaryName(self.destination)
-      guard mkdir(path, 0o777) == 0 else {
-        throw Failure(
-          .cannotCreate, "cannot create the folder: \(Errno(rawValue: errno))", file: path)
-      }
-      temporaryFolder = path
+      try prepare(destination)
+      folder = try TemporaryFolder(temporaryPath(for: destination), named: destination)
     }
   }
 
@@ -57,14 +51,15 @@ public final class OutputTransaction {
   /// - Parameter name: in a folder, the file's name; else the whole path.
   /// - Throws: `cannotCreate`.
   public func create(_ name: String, byteCount: Int) throws(Failure) -> OutputFile {
-    let path: String
-    if let temporaryFolder {
-      path = temporaryFolder + "/" + name
+    let output: OutputFile
+    if let folder {
+      output = try OutputFile(
+        creating: folder.path + "/" + name, named: destination + "/" + name, byteCount: byteCount)
     } else {
-      try refuseExisting(name)
-      path = temporaryName(name)
+      try prepare(name)
+      output = try OutputFile(
+        creating: temporaryPath(for: name), named: name, byteCount: byteCount)
     }
-    let output = try OutputFile(creating: path, byteCount: byteCount)
     files.append((output, name))
     return output
   }
@@ -73,115 +68,96 @@ public final class OutputTransaction {
   ///
   /// - Throws: `inputOutput`, `cannotCreate`; then nothing is left but what was there before.
   public func commit() throws(Failure) {
+    var placement = Placement()
     do throws(Failure) {
       for file in files { try file.output.synchronize() }
-      if let temporaryFolder {
-        try synchronizeFolder(temporaryFolder)
-        try place(temporaryFolder, destination)
+      if let folder {
+        try folder.synchronize()
+        try refuseUnfit(destination)
+        try placement.place([(folder.path, destination)])
       } else {
-        var placed: [String] = []
-        for file in files {
-          do throws(Failure) {
-            try place(file.output.path, file.final)
-            placed.append(file.final)
-          } catch {
-            for path in placed { unlink(path) }
-            throw error
-          }
-        }
+        for file in files { try refuseUnfit(file.final) }
+        try placement.place(files.map { ($0.output.path, $0.final) })
       }
-      isDone = true
-      try synchronizeFolder(parent(of: destination))
+      try synchronizeFolder(parentPath(of: destination))
     } catch {
-      if !isDone { rollBack() }
+      placement.undo()
+      rollBack()
       throw error
     }
+    isDone = true
+    placement.finish()
   }
 
   /// Removes everything that was written.
   public func rollBack() {
     isDone = true
     for file in files { unlink(file.output.path) }
-    if let temporaryFolder { rmdir(temporaryFolder) }
+    if let folder { rmdir(folder.path) }
   }
 
-  // MARK: - Steps
+  private func prepare(_ path: String) throws(Failure) {
+    try refuseUnfit(path)
+    removeLeftovers(of: path)
+  }
 
-  private func refuseExisting(_ path: String) throws(Failure) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return }
+  /// Refuses to replace what exists, unless it is allowed and no more than an output is lost.
+  private func refuseUnfit(_ path: String) throws(Failure) {
+    guard let existing = Existing(path) else { return }
     guard replaces else {
       throw Failure(
         .cannotCreate, "the output exists; use --force to replace it", file: path,
-        expected: "nothing there", found: status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "a file"
-      )
+        expected: "nothing there", found: existing.kind)
     }
-    let isFolder = status.st_mode & S_IFMT == S_IFDIR
-    guard isFolder == (shape == .folder) else {
+    let isReplaceable =
+      shape == .folder ? existing.isCheckpointFolder : existing.isFile || existing.isLink
+    guard isReplaceable else {
       throw Failure(
         .cannotCreate, "the output would replace something else", file: path,
-        expected: shape == .folder ? "a folder" : "a file", found: isFolder ? "a folder" : "a file")
+        expected: shape == .folder ? "a folder of safetensors files and no folders" : "a file",
+        found: existing.kind)
     }
-  }
-
-  /// Renames; a folder that is there moves aside first and is removed afterwards.
-  private func place(_ from: String, _ to: String) throws(Failure) {
-    var status = stat()
-    let exists = lstat(to, &status) == 0
-    guard exists, status.st_mode & S_IFMT == S_IFDIR else { return try move(from, to) }
-    let aside = temporaryName(to) + ".old"
-    try move(to, aside)
-    do throws(Failure) {
-      try move(from, to)
-    } catch {
-      rename(aside, to)
-      throw error
-    }
-    removeFolder(aside)
-  }
-
-  private func move(_ from: String, _ to: String) throws(Failure) {
-    guard rename(from, to) == 0 else {
-      throw Failure(
-        .inputOutput, "cannot give the output its name: \(Errno(rawValue: errno))", file: to)
-    }
-  }
-
-  private func synchronizeFolder(_ path: String) throws(Failure) {
-    let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else {
-      throw Failure(.inputOutput, "cannot open the folder: \(Errno(rawValue: errno))", file: path)
-    }
-    defer { close(descriptor) }
-    guard retryingInterrupts({ fsync(descriptor) }) == 0 else {
-      throw Failure(
-        .inputOutput, "cannot make the folder durable: \(Errno(rawValue: errno))", file: path)
-    }
-  }
-
-  /// A hidden name beside the output that no other process uses.
-  private func temporaryName(_ path: String) -> String {
-    let (folder, name) = split(path)
-    return "\(folder).\(name).partial-\(getpid())"
-  }
-
-  private func parent(of path: String) -> String {
-    let folder = split(path).folder
-    return folder.isEmpty ? "." : folder
-  }
-
-  private func split(_ path: String) -> (folder: String, name: String) {
-    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ("", path) }
-    let start = path.utf8.index(after: slash)
-    return (String(path[..<start]), String(path[start...]))
   }
 }
 
-/// Removes a folder of plain files, as far as it can be done.
-private func removeFolder(_ path: String) {
-  guard let folder = try? Folder(path: path) else { return }
-  for name in folder.names {
-    if unlink(folder.path(of: name)) != 0 { removeFolder(folder.path(of: name)) }
+/// A locked folder under a hidden name.
+private final class TemporaryFolder {
+  let path: String
+  private let name: String
+  private let descriptor: Int32
+
+  init(_ path: String, named name: String) throws(Failure) {
+    self.path = path
+    self.name = name
+    guard mkdir(path, 0o777) == 0 else {
+      throw Failure(
+        .cannotCreate, "cannot create the folder: \(Errno(rawValue: errno))", file: name)
+    }
+    descriptor = retryingInterrupts { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    do throws(Failure) {
+      guard descriptor >= 0 else {
+        throw Failure(
+          .cannotCreate, "cannot open the folder: \(Errno(rawValue: errno))", file: name)
+      }
+      try lock(descriptor, name: name)
+    } catch {
+      rmdir(path)
+      throw error
+    }
   }
-  rmdir(path)
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  func synchronize() throws(Failure) { try ByteIO.synchronize(descriptor, name: name) }
+}
+
+private func synchronizeFolder(_ path: String) throws(Failure) {
+  let descriptor = retryingInterrupts { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+  guard descriptor >= 0 else {
+    throw Failure(.inputOutput, "cannot open the folder: \(Errno(rawValue: errno))", file: path)
+  }
+  defer { close(descriptor) }
+  try synchronize(descriptor, name: path)
 }
