@@ -35,7 +35,6 @@ extension Plan {
     }
     for (file, output) in zip(files, outputs) { try output.write(file.framing.prefix, at: 0) }
     try writePayload(to: outputs, cancellation, progress)
-    try writePadding(to: outputs)
     for sidecar in sidecars {
       let output = try transaction.create(sidecar.name, byteCount: sidecar.bytes.count)
       try output.write(sidecar.bytes, at: 0)
@@ -73,24 +72,6 @@ extension Plan {
     }
     if let (_, failure) = failures.withLock({ $0 }) { throw failure }
     if cancellation.isCancelled { throw interrupted() }
-  }
-
-  /// Fills the bytes between tensors and after the last one with zeros.
-  private func writePadding(to outputs: [OutputFile]) throws(Failure) {
-    var ends = files.map(\.framing.prefix.count)
-    for tensor in tensors.sorted(by: { ($0.file, $0.offset) < ($1.file, $1.offset) }) {
-      try outputs[tensor.file].writeZeros(from: ends[tensor.file], to: tensor.offset)
-      ends[tensor.file] = tensor.offset + tensor.byteCount
-    }
-    for (number, file) in files.enumerated() {
-      try outputs[number].writeZeros(from: ends[number], to: file.framing.fileByteCount)
-    }
-  }
-}
-
-extension OutputFile {
-  fileprivate func writeZeros(from start: Int, to end: Int) throws(Failure) {
-    if end > start { try write([UInt8](repeating: 0, count: end - start), at: start) }
   }
 }
 

@@ -14,9 +14,12 @@ extension WeightGraph {
     case .literal(let literal):
       return [Piece(origin: .literal(literal.values), encodings: [.f32])]
     case .cast(let encoding):
-      return try pieces(of: node.inputs[0]).map {
-        Piece(origin: $0.origin, encodings: $0.encodings + [encoding])
+      let inner = try pieces(of: node.inputs[0])
+      // A block never holds elements of two pieces.
+      guard inner.allSatisfy({ $0.elementCount % encoding.unitElementCount == 0 }) else {
+        throw unplanned(node)
       }
+      return inner.map { Piece(origin: $0.origin, encodings: $0.encodings + [encoding]) }
     case .stack:
       return try joined(node.inputs)
     case .concat(let axis):
@@ -24,7 +27,9 @@ extension WeightGraph {
       return try joined(node.inputs)
     case .reshape(let shape):
       let inner = try pieces(of: node.inputs[0])
-      guard inner.count == 1 else { return inner }  // the order of elements stays
+      guard inner.count == 1, case .view = inner[0].origin else {
+        return inner  // the order of elements stays
+      }
       return [try rearranged(inner[0], node) { $0.reshaped(shape) }]
     case .permute(let order):
       let inner = try pieces(of: node.inputs[0])

@@ -53,7 +53,7 @@ extension Plan {
     for output in rewritten.outputs {
       do throws(Failure) {
         let lowered = try rewritten.pieces(of: output.node)
-        for piece in lowered { try piece.checkConvertible() }
+        for piece in lowered { try piece.checkConvertible(from: source) }
         pieces.append(lowered)
       } catch {
         throw error.located(subject: .tensor(output.name))
@@ -108,7 +108,15 @@ extension Plan {
 
 extension Piece {
   /// Checks that every conversion on the way exists.
-  fileprivate func checkConvertible() throws(Failure) {
+  fileprivate func checkConvertible(from source: Checkpoint) throws(Failure) {
+    if case .view(let view) = origin, !encodings[0].hasKnownByteOrder {
+      let file = source.files[source.tensors[view.source].file]
+      guard file.manifest.byteOrder == .little else {
+        throw Failure(
+          .usage, "blocks of this type cannot be read from a big-endian file",
+          file: file.source.name, expected: "plain elements or q8_0", found: "\(encodings[0])")
+      }
+    }
     for (from, to) in zip(encodings, encodings.dropFirst())
     where RowKernel(from: from, to: to) == nil {
       throw Failure(

@@ -28,41 +28,39 @@ struct Tiling {
   let greatestUnit: Int
 
   /// - Parameters:
-  ///   - limit: the most elements of a unit.
-  ///   - multiple: units begin at multiples of so many elements; the innermost axis has such a
-  ///     length, or is the only one.
+  ///   - limit: the most elements of a unit, as far as whole blocks allow.
+  ///   - multiple: units begin at multiples of so many elements, of the source and of the output;
+  ///     the view's elements and its contiguous runs are such multiples too.
   init(_ view: View, limit: Int, multiple: Int) {
     let view = view.simplified()
     lengths = view.lengths
     strides = view.strides
     offset = view.offset
+    guard view.elementCount > 0 else {
+      (axis, step, unitsPerAxis, unitCount, greatestUnit) = (0, 1, 0, 0, 0)
+      return
+    }
+    guard !lengths.isEmpty else {
+      (axis, step, unitsPerAxis, unitCount, greatestUnit) = (0, 1, 1, 1, 1)
+      return
+    }
+    // Cutting behind the axis that is contiguous in the source would tear its runs apart.
+    let contiguous = strides.lastIndex(of: 1) ?? lengths.count - 1
     var inner = 1
     var axis = lengths.count - 1
-    while axis > 0, inner * lengths[axis] <= limit || inner * lengths[axis] % multiple != 0 {
+    while axis > 0,
+      axis > contiguous || inner * lengths[axis] <= limit || inner * lengths[axis] % multiple != 0
+    {
       inner *= lengths[axis]
       axis -= 1
     }
-    self.axis = max(0, axis)
-    guard axis >= 0 else {
-      step = 1
-      unitsPerAxis = 1
-      unitCount = 1
-      greatestUnit = 1
-      return
-    }
-    var step = max(1, limit / inner)
-    if step < lengths[axis], inner % multiple != 0 {
-      // The least number of positions that makes whole blocks.
-      let needed = multiple / Tiling.greatestCommonDivisor(inner, multiple)
-      step = max(needed, step / needed * needed)
-    }
-    if strides[axis] == 1, step < lengths[axis] {
-      // Along the source's rows, units hold whole blocks of the source, transposed or not.
-      step = max(multiple, step / multiple * multiple)
-    }
-    self.step = min(step, max(1, lengths[axis]))
-    greatestUnit = inner * self.step
-    unitsPerAxis = (lengths[axis] + self.step - 1) / self.step
+    // The least number of positions that makes whole blocks, here and there.
+    let needed = axis == contiguous ? multiple : multiple / greatestCommonDivisor(inner, multiple)
+    let step = min(max(needed, limit / inner / needed * needed), lengths[axis])
+    self.axis = axis
+    self.step = step
+    greatestUnit = inner * step
+    unitsPerAxis = (lengths[axis] + step - 1) / step
     unitCount = lengths[..<axis].reduce(unitsPerAxis, *)
   }
 
@@ -82,8 +80,8 @@ struct Tiling {
       lengths: [min(step, lengths[axis] - first)] + lengths[(axis + 1)...],
       strides: Array(strides[axis...]), offset: begin, start: start)
   }
+}
 
-  private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
-    b == 0 ? a : greatestCommonDivisor(b, a % b)
-  }
+func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+  b == 0 ? a : greatestCommonDivisor(b, a % b)
 }

@@ -33,9 +33,10 @@ public struct View: Sendable, Hashable {
 
   /// The view with its axes in another order; nil when the walked axes cannot follow the shape's.
   func permuted(_ order: [Int]) -> View? {
-    guard var copy = aligned() else { return nil }
-    copy.lengths = order.map { copy.lengths[$0] }
-    copy.strides = order.map { aligned()!.strides[$0] }  // aligned a line above
+    guard let before = aligned() else { return nil }
+    var copy = before
+    copy.lengths = order.map { before.lengths[$0] }
+    copy.strides = order.map { before.strides[$0] }
     copy.shape = Shape(copy.lengths)
     return copy
   }

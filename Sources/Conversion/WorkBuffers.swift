@@ -21,18 +21,19 @@ struct WorkBuffers: ~Copyable {
     private mutating func add(_ piece: Piece, _ limit: Int) {
       guard let first = piece.encodings.first, let last = piece.encodings.last else { return }
       var elements = piece.elementCount
-      var isRearranged = false
+      // The last encoding has the output buffer.
+      var between = piece.encodings.dropFirst().dropLast()
       if case .view(let view) = piece.origin {
-        elements = Tiling(view, limit: limit, multiple: piece.unitMultiple).greatestUnit
-        isRearranged = !view.isSourceOrder
+        elements = piece.tiling(view, limit: limit).greatestUnit
+        if !view.isSourceOrder {
+          // Elements are rearranged as they are read, or blocks as they are decoded.
+          let least = piece.decodesBeforeMoving ? 2 : 1
+          between = piece.encodings.prefix(max(least, between.count + 1))
+        }
       }
       source = max(source, elements.bytes(first))
+      middle = max(middle, between.map { elements.bytes($0) }.max() ?? 0)
       output = max(output, elements.bytes(last))
-      // The last encoding has the output buffer, unless elements only move.
-      let between = piece.encodings.prefix(max(1, piece.encodings.count - 1))
-      if piece.encodings.count > 2 || isRearranged {
-        middle = max(middle, between.map { elements.bytes($0) }.max() ?? 0)
-      }
     }
   }
 
@@ -57,13 +58,29 @@ struct WorkBuffers: ~Copyable {
 }
 
 extension Piece {
-  /// Units begin at multiples of so many elements, for the blocks of every encoding on the way.
-  var unitMultiple: Int {
-    encodings.reduce(1) { leastCommonMultiple($0, $1.unitElementCount) }
+  /// How the walk over the piece's elements is cut.
+  func tiling(_ view: View, limit: Int) -> Tiling {
+    // Units begin at whole blocks of every encoding on the way.
+    let multiple = encodings.map(\.unitElementCount).reduce(1) {
+      $0 / greatestCommonDivisor($0, $1) * $1
+    }
+    // The runs in which a transposed tensor is read are as short as its units are narrow.
+    return Tiling(view, limit: view.keepsRows ? limit : 16 * limit, multiple: multiple)
+  }
+
+  /// Whether the elements move one by one but are stored in blocks.
+  ///
+  /// Blocks move only as whole rows.
+  var decodesBeforeMoving: Bool {
+    guard case .view(let view) = origin, encodings[0].unitElementCount > 1 else { return false }
+    return !view.keepsRows
   }
 }
 
 extension View {
+  /// Whether the last axis of the walk is contiguous in the source.
+  var keepsRows: Bool { (simplified().strides.last ?? 1) == 1 }
+
   /// Whether the walk goes through the source from front to back.
   var isSourceOrder: Bool {
     let view = simplified()
@@ -77,9 +94,4 @@ extension Int {
   func bytes(_ encoding: Encoding) -> Int {
     (self + encoding.unitElementCount - 1) / encoding.unitElementCount * encoding.unitByteCount
   }
-}
-
-private func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
-  func divisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : divisor(b, a % b) }
-  return a / divisor(a, b) * b
 }

@@ -26,8 +26,9 @@ extension Op {
       try require(
         order.sorted() == Array(axes.indices), "\(order.count) axes", inputs)
       try require(
-        order.last == axes.count - 1 || inputs[0].encoding.isPlain,
-        "blocks that stay along the last axis", inputs)
+        inputs[0].encoding.unitElementCount == 1
+          || order.last == axes.count - 1 && inputs[0].hasWholeRows,
+        "elements of whole bytes, or whole rows that stay along the last axis", inputs)
       return inputs[0].with(shape: Shape(order.map { axes[$0] }))
     case .reshape(let shape):
       try require(inputs.count == 1, "one input", inputs)
@@ -48,12 +49,15 @@ extension Op {
       let type = inputs[0].with(shape: Shape(axes))
       let unit = axis == axes.count - 1 ? type.encoding.unitElementCount : 1
       try require(
-        start % unit == 0 && type.byteCount != nil, "slices of whole blocks", inputs)
+        start % unit == 0 && type.hasWholeRows && inputs[0].hasWholeRows,
+        "slices of whole blocks or bytes", inputs)
       return type
     case .concat(let axis):
       try require(!inputs.isEmpty, "at least one input", inputs)
       var axes = inputs[0].shape.axes
       try require(axes.indices.contains(axis), "axis \(axis)", inputs)
+      try require(
+        axis == 0 || inputs.allSatisfy(\.hasWholeRows), "rows of whole blocks or bytes", inputs)
       for input in inputs.dropFirst() {
         var other = input.shape.axes
         try require(
@@ -80,6 +84,11 @@ extension Op {
       .badInput, "the shapes do not fit '\(kind.rawValue)'", expected: expected,
       found: inputs.count > 4 ? "\(shown) and \(inputs.count - 4) more" : shown)
   }
+}
+
+extension TensorType {
+  /// Whether every row begins and ends with a whole block or byte.
+  fileprivate var hasWholeRows: Bool { shape.rowLength % encoding.unitElementCount == 0 }
 }
 
 extension Encoding {
