@@ -15,6 +15,11 @@ public protocol ByteSource: Sendable {
   /// - Throws: `badInput` when the source ends before the buffer is full, `inputOutput` when the
   ///   system refuses.
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Failure)
+
+  /// The bytes from `offset` on: `count`, or all there are when the source ends before.
+  ///
+  /// - Throws: `inputOutput` when the system refuses.
+  func bytes(at offset: Int, atMost count: Int) throws(Failure) -> [UInt8]
 }
 
 extension ByteSource {
@@ -22,13 +27,20 @@ extension ByteSource {
 
   /// The `count` bytes from `offset` on.
   ///
-  /// The caller has checked `count` against a limit: it is allocated before anything is read.
+  /// - Throws: `badInput` when there are fewer.
   public func bytes(at offset: Int, count: Int) throws(Failure) -> [UInt8] {
     guard offset >= 0, count >= 0, count <= byteCount - offset else {
-      throw Failure(
-        .badInput, "the file is too short", file: name, offset: offset,
-        expected: "\(count) bytes", found: "\(max(0, byteCount - offset))")
+      throw tooShort(offset, count, max(0, byteCount - offset))
     }
+    let bytes = try bytes(at: offset, atMost: count)
+    guard bytes.count == count else { throw tooShort(offset, count, bytes.count) }
+    return bytes
+  }
+
+  /// Allocates no more than there is to read, whatever `count` says.
+  public func bytes(at offset: Int, atMost count: Int) throws(Failure) -> [UInt8] {
+    let count = min(count, byteCount - offset)
+    guard offset >= 0, count > 0 else { return [] }
     var failure: Failure?
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(Failure) {
@@ -42,6 +54,12 @@ extension ByteSource {
     }
     if let failure { throw failure }
     return bytes
+  }
+
+  private func tooShort(_ offset: Int, _ count: Int, _ found: Int) -> Failure {
+    Failure(
+      .badInput, "the file is too short", file: name, offset: offset, expected: "\(count) bytes",
+      found: "\(found)")
   }
 }
 

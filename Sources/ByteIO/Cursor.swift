@@ -65,11 +65,7 @@ public struct Cursor: ~Copyable {
     } else {
       text = ByteString(validating: try readBytes(count))
     }
-    guard let text else {
-      throw Failure(
-        .badInput, "the text is not valid UTF-8", file: source.name, offset: start,
-        expected: "UTF-8", found: "other bytes")
-    }
+    guard let text else { throw try notUTF8(start, count) }
     return text
   }
 
@@ -80,18 +76,29 @@ public struct Cursor: ~Copyable {
 
   /// - Throws: `badInput` when fewer than `count` bytes are left.
   public func require(_ count: Int, as what: String) throws(Failure) {
-    guard count >= 0, count <= remaining else {
-      throw Failure(
-        .badInput, "the file ends too early", file: source.name, offset: position,
-        expected: what, found: "\(max(0, remaining)) bytes to the end of the file")
-    }
+    guard count >= 0, count <= remaining else { throw tooShort(what, max(0, remaining)) }
   }
 
   /// Makes the next `count` bytes lie in the window.
   private mutating func fill(_ count: Int, as what: String) throws(Failure) {
     try require(count, as: what)
     if position >= windowStart, position + count <= windowStart + window.count { return }
-    window = try source.bytes(at: position, count: min(remaining, max(count, windowByteCount)))
+    window = try source.bytes(at: position, atMost: max(count, windowByteCount))
     windowStart = position
+    guard count <= window.count else { throw tooShort(what, window.count) }
+  }
+
+  private func tooShort(_ expected: String, _ found: Int) -> Failure {
+    Failure(
+      .badInput, "the file ends too early", file: source.name, offset: position,
+      expected: expected, found: "\(found) bytes to the end of the file")
+  }
+
+  private func notUTF8(_ start: Int, _ count: Int) throws(Failure) -> Failure {
+    let bytes = try source.bytes(at: start, count: count)
+    let valid = ByteString.validByteCount(of: bytes)
+    return Failure(
+      .badInput, "the text is not valid UTF-8", file: source.name, offset: start + valid,
+      expected: "UTF-8", found: "byte 0x" + String(bytes[valid], radix: 16, uppercase: true))
   }
 }

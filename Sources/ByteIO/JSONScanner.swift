@@ -102,7 +102,7 @@ public struct JSONScanner {
         let text = bytes.withUnsafeBufferPointer {
           ByteString(validatingBuffer: UnsafeBufferPointer(rebasing: $0[start..<index]))
         }
-        guard let text else { throw notUTF8(start) }
+        guard let text else { throw notUTF8(start, index) }
         index += 1
         return text
       case UInt8(ascii: "\\"):
@@ -255,10 +255,12 @@ public struct JSONScanner {
     depth += 1
   }
 
-  private func notUTF8(_ start: Int) -> Failure {
-    Failure(
-      .badInput, "the JSON text is not valid UTF-8", file: file, offset: base + start,
-      expected: "UTF-8", found: "other bytes")
+  /// An error about the string whose bytes, escapes included, lie between `start` and `end`.
+  private func notUTF8(_ start: Int, _ end: Int) -> Failure {
+    let valid = start + ByteString.validByteCount(of: bytes[start..<end])
+    return Failure(
+      .badInput, "the JSON text is not valid UTF-8", file: file, offset: base + valid,
+      expected: "UTF-8", found: "byte 0x" + String(bytes[valid], radix: 16, uppercase: true))
   }
 
   /// Reads the rest of a string whose first escape is at `index`.
@@ -268,8 +270,8 @@ public struct JSONScanner {
       let byte = bytes[index]
       switch byte {
       case UInt8(ascii: "\""):
+        guard let text = ByteString(validating: decoded) else { throw notUTF8(start, index) }
         index += 1
-        guard let text = ByteString(validating: decoded) else { throw notUTF8(start) }
         return text
       case UInt8(ascii: "\\"):
         index += 1

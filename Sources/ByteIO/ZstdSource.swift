@@ -5,13 +5,13 @@ import TensorTypes
 /// The decompressed bytes of a zstd file, read from the start and only as far as asked.
 ///
 /// What has been decompressed is kept, up to `prefixByteLimit`, so headers can be read at any
-/// offset. The size is unknown before the end: `byteCount` is only an upper bound, and
-/// `decompressedByteCount()` finds the true one.
+/// offset. The size is unknown before the end, and what a frame says about it is not trusted:
+/// `byteCount` is only an upper bound, and `decompressedByteCount(limit:)` finds the true one.
 ///
 /// - Source: RFC 8878; `zstd.h`, streaming decompression.
 public final class ZstdSource: ByteSource {
   /// The most decompressed bytes that are kept; a larger header is an error.
-  public static let prefixByteLimit = 1 << 28
+  public static let prefixByteLimit = 1 << 27
 
   public let name: String
   public let byteCount = Int.max / 2
@@ -34,55 +34,64 @@ public final class ZstdSource: ByteSource {
   }
 
   public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(Failure) {
-    let end = offset + buffer.count
-    guard end <= ZstdSource.prefixByteLimit else {
-      throw Failure(
-        .badInput, "the header of the compressed file is too long", file: name,
-        expected: "at most \(ZstdSource.prefixByteLimit) bytes", found: "\(end)")
+    buffer.copyBytes(from: try bytes(at: offset, count: buffer.count))
+  }
+
+  public func bytes(at offset: Int, atMost count: Int) throws(Failure) -> [UInt8] {
+    guard offset >= 0, count > 0 else { return [] }
+    let (end, overflow) = offset.addingReportingOverflow(count)
+    let result = state.withLock { state in
+      Result { () throws(Failure) in
+        let isComplete = try state.extend(to: overflow ? .max : end)
+        guard isComplete else {
+          throw Failure(
+            .badInput, "the header of the compressed file is too long", file: name,
+            expected: "at most \(ZstdSource.prefixByteLimit) bytes", found: "more")
+        }
+        return Array(state.prefix.dropFirst(offset).prefix(count))
+      }
     }
-    let target = Target(buffer: buffer)
-    let failure = state.withLock { (state) -> Failure? in
-      do throws(Failure) {
-        try state.extend(to: end)
-      } catch {
-        return error
-      }
-      guard state.prefix.count >= end else {
-        return Failure(
-          .badInput, "the decompressed file ends too early", file: name, offset: offset,
-          expected: "\(target.buffer.count) bytes",
-          found: "\(max(0, state.prefix.count - offset))")
-      }
-      state.prefix.withUnsafeBytes {
-        target.buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<end]))
-      }
-      return nil
-    }
-    if let failure { throw failure }
+    return try result.get()
   }
 
   /// Decompresses the whole file, checksums included, and returns its size.
   ///
-  /// - Throws: `badInput` when the file is damaged or truncated.
-  public func decompressedByteCount() throws(Failure) -> Int {
+  /// - Parameter limit: the most bytes that the file may have decompressed.
+  /// - Throws: `badInput` when the file is damaged, truncated or larger than the limit.
+  public func decompressedByteCount(limit: Int) throws(Failure) -> Int {
     var stream = try ZstdStream(compressed)
     var total = 0
-    while let chunk = try stream.next() { total += chunk.count }
+    while let chunk = try stream.next() {
+      total += chunk.count
+      guard total <= limit else {
+        throw Failure(
+          .badInput, "the decompressed file is too long", file: name,
+          expected: "at most \(limit) bytes", found: "more")
+      }
+    }
     return total
   }
 
   private struct State {
     var stream: ZstdStream
     var prefix: [UInt8] = []
+    /// What ended the stream; the decompressor cannot go on after an error.
+    var failure: Failure?
 
-    mutating func extend(to end: Int) throws(Failure) {
-      while prefix.count < end, let chunk = try stream.next() { prefix += chunk }
+    /// Decompresses up to `end` or the end of the file; false when that is beyond the limit.
+    mutating func extend(to end: Int) throws(Failure) -> Bool {
+      if let failure { throw failure }
+      do throws(Failure) {
+        while prefix.count < min(end, ZstdSource.prefixByteLimit) {
+          guard let chunk = try stream.next() else { return true }
+          prefix += chunk
+        }
+        return end <= ZstdSource.prefixByteLimit
+      } catch {
+        failure = error
+        throw error
+      }
     }
-  }
-
-  /// Lets the buffer into the closure of the lock, which runs on this thread.
-  private struct Target: @unchecked Sendable {
-    let buffer: UnsafeMutableRawBufferPointer
   }
 }
 
@@ -94,9 +103,13 @@ private struct ZstdStream: @unchecked Sendable {
   private var input: [UInt8] = []
   private var inputPosition = 0
   private var isInsideFrame = false
+  /// The last chunk filled its buffer, so the decompressor may hold more without more input.
+  private var holdsOutput = false
 
   /// - Units: bytes of compressed input that are read at once.
   private static let chunkByteCount = 1 << 17
+  /// - Units: binary logarithm of bytes; a frame that needs a larger window is refused.
+  private static let windowLogLimit: Int32 = 27
 
   init(_ source: any ByteSource) throws(Failure) {
     guard let pointer = ZSTD_createDStream() else {
@@ -104,14 +117,17 @@ private struct ZstdStream: @unchecked Sendable {
     }
     context = Context(pointer)
     self.source = source
+    ZSTD_DCtx_setParameter(pointer, ZSTD_d_windowLogMax, ZstdStream.windowLogLimit)
   }
 
   /// The next bytes, at least one; nil at the end of the last frame.
   mutating func next() throws(Failure) -> [UInt8]? {
     while true {
-      if inputPosition == input.count {
-        let count = min(ZstdStream.chunkByteCount, source.byteCount - position)
-        if count == 0 {
+      if inputPosition == input.count, !holdsOutput {
+        input = try source.bytes(at: position, atMost: ZstdStream.chunkByteCount)
+        position += input.count
+        inputPosition = 0
+        if input.isEmpty {
           guard !isInsideFrame else {
             throw Failure(
               .badInput, "the compressed file ends inside a frame", file: source.name,
@@ -119,9 +135,6 @@ private struct ZstdStream: @unchecked Sendable {
           }
           return nil
         }
-        input = try source.bytes(at: position, count: count)
-        position += count
-        inputPosition = 0
       }
       let chunk = try decompress()
       if !chunk.isEmpty { return chunk }
@@ -145,7 +158,9 @@ private struct ZstdStream: @unchecked Sendable {
         .badInput, "the compressed file is damaged: \(String(cString: ZSTD_getErrorName(status)))",
         file: source.name, offset: position - input.count + inputPosition)
     }
+    // At the end of a frame all of its output has been given; further input begins another.
     isInsideFrame = status != 0
+    holdsOutput = isInsideFrame && chunk.count == capacity
     return chunk
   }
 

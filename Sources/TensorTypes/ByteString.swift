@@ -36,6 +36,15 @@ public struct ByteString: Sendable {
     self.text = text
   }
 
+  /// The length of the longest prefix of `bytes` that is valid UTF-8, for messages.
+  public static func validByteCount(of bytes: some Sequence<UInt8>) -> Int {
+    var parser = Unicode.UTF8.ForwardParser()
+    var iterator = bytes.makeIterator()
+    var count = 0
+    while case .valid(let scalar) = parser.parseScalar(from: &iterator) { count += scalar.count }
+    return count
+  }
+
   public var utf8: String.UTF8View { text.utf8 }
   public var isEmpty: Bool { text.utf8.isEmpty }
 

@@ -181,7 +181,7 @@ extension Checkpoint {
 
   /// Reads one weight file's header, through zstd when it is compressed.
   private static func openFile(_ file: InputFile) throws(Failure) -> File {
-    let start = try file.bytes(at: 0, count: min(4, file.byteCount))
+    let start = try file.bytes(at: 0, atMost: 4)
     let isCompressed = ZstdSource.recognises(start)
     let source: any ByteSource = isCompressed ? try ZstdSource(file) : file
     let manifest = try Format.of(source).read(source)
@@ -190,7 +190,7 @@ extension Checkpoint {
 
   /// The whole text when the file is a shard index; nil when it is something else.
   private static func indexText(_ file: InputFile) throws(Failure) -> [UInt8]? {
-    let start = try file.bytes(at: 0, count: min(16, file.byteCount))
+    let start = try file.bytes(at: 0, atMost: 16)
     let first = start.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
     guard first == UInt8(ascii: "{"), !Format.all.contains(where: { $0.recognises(start) }) else {
       return nil

@@ -46,7 +46,7 @@ public struct Format: Sendable {
   ///
   /// - Throws: `badInput` when neither says anything.
   public static func of(_ source: any ByteSource) throws(Failure) -> Format {
-    let start = try source.bytes(at: 0, count: min(16, source.byteCount))
+    let start = try source.bytes(at: 0, atMost: 16)
     if let format = all.first(where: { $0.recognises(start) }) { return format }
     var name = source.name[...]
     if name.hasSuffix(".zst") { name = name.dropLast(4) }
