@@ -43,10 +43,10 @@ extension Checkpoint {
     let models = safetensors.filter { $0.hasPrefix("model") }
     let names = models.isEmpty ? safetensors : models
     if !names.isEmpty {
+      try checkShardNames(names, in: folder)
       let files = try concurrentMap(names) { (name) throws(Failure) in
         try openFile(InputFile(path: folder.path(of: name)))
       }
-      try checkShardNames(names, in: folder)
       return try Checkpoint(path: folder.path, files: files, folder: folder, config: config)
     }
     let parts = folder.names.filter { $0.hasSuffix(".gguf") }
@@ -56,6 +56,14 @@ extension Checkpoint {
         expected: "*.safetensors.index.json, *.safetensors or *.gguf", found: "none of them")
     }
     let checkpoint = try open(folder.path(of: first))
+    if let split = try GGUFSplit(checkpoint.files[0].manifest.metadata, file: first),
+      split.number > 0
+    {
+      throw Failure(
+        .missingInput, "the first part is missing", file: folder.path,
+        expected: "a name ending in \(GGUFSplit.suffix(number: 0, count: split.count))",
+        found: "'\(first)' and later")
+    }
     guard checkpoint.files.count == parts.count else {
       throw Failure(
         .badInput, "the folder holds several GGUF models; give the file you want",
@@ -64,16 +72,22 @@ extension Checkpoint {
     return checkpoint
   }
 
-  /// Files named `model-00001-of-00003.safetensors` must be complete.
+  /// Files named `model-00001-of-00003.safetensors` must be complete, with nothing left over.
   private static func checkShardNames(_ names: [String], in folder: Folder) throws(Failure) {
-    guard let name = names.first, let of = name.utf8Range(of: "-of-") else { return }
-    let digits = name.utf8[of.upperBound...].prefix { (0x30...0x39).contains($0) }
-    guard let count = Int(String(Substring(digits))), count <= 99_999, count != names.count else {
-      return
+    guard let shard = names.lazy.compactMap(ShardName.init).first else { return }
+    let present = Set(names)
+    if let absent = (1...shard.count).lazy.map(shard.name(of:)).first(where: {
+      !present.contains($0)
+    }) {
+      throw Failure(
+        .missingInput, "a shard is missing", file: folder.path,
+        expected: "\(shard.count) files, as their names say", found: "no '\(absent)'")
     }
-    throw Failure(
-      .missingInput, "shards are missing or left over", file: folder.path,
-      expected: "\(count) files, as '\(name)' says", found: "\(names.count)")
+    guard names.count == shard.count else {
+      throw Failure(
+        .badInput, "the folder holds several models; give the file you want", file: folder.path,
+        expected: "\(shard.count) files, as their names say", found: "\(names.count)")
+    }
   }
 
   private static func open(
@@ -204,18 +218,4 @@ extension Checkpoint {
 private func parentFolder(of path: String) -> String {
   guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])
-}
-
-extension String {
-  /// Where an ASCII text stands, by bytes.
-  fileprivate func utf8Range(of text: String) -> Range<String.Index>? {
-    var start = utf8.startIndex
-    while start < utf8.endIndex {
-      if utf8[start...].starts(with: text.utf8) {
-        return start..<utf8.index(start, offsetBy: text.utf8.count)
-      }
-      start = utf8.index(after: start)
-    }
-    return nil
-  }
 }

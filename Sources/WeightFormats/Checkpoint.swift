@@ -8,6 +8,23 @@ public struct Checkpoint: Sendable {
     public let source: any ByteSource
     public let manifest: Manifest
     public let isCompressed: Bool
+
+    /// Decompresses a compressed file to its end and checks that it holds what its header says.
+    /// Of other files the header says it all.
+    ///
+    /// - Throws: `badInput`.
+    public func checkComplete() throws(Failure) {
+      guard let source = source as? ZstdSource else { return }
+      let least = manifest.fileByteCount
+      // The padding after the last tensor may be there or not.
+      let most = least.rounded(upToMultipleOf: manifest.alignment) ?? least
+      let byteCount = try source.decompressedByteCount(limit: most)
+      guard byteCount >= least else {
+        throw Failure(
+          .badInput, "the decompressed file is too short", file: source.name, offset: byteCount,
+          expected: "\(least) bytes", found: "\(byteCount)")
+      }
+    }
   }
 
   /// One tensor, with the file that holds it as a position in `files`.

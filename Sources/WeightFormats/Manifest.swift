@@ -28,6 +28,9 @@ public struct Manifest: Sendable {
   public var tensors: [Entry] = []
   /// - Units: bytes that the header says the file has.
   public var fileByteCount = 0
+  /// What the offsets of tensors and the end of the file are multiples of.
+  /// - Units: bytes.
+  public var alignment = 1
   /// What is allowed and yet worth knowing, one sentence each.
   public var notes: [String] = []
 

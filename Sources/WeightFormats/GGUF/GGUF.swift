@@ -9,10 +9,14 @@ enum GGUF {
   static let writtenVersion = 3
   static let alignmentKey: ByteString = "general.alignment"
   static let defaultAlignment = 32
+  /// The largest alignment that is written; what is read may have any.
+  static let writtenAlignmentLimit = 1 << 20
   static let rankLimit = 4
   /// - Units: bytes; names are shorter than this.
   static let nameByteLimit = 64
   static let keyByteLimit = 65_535
+  /// - Units: bytes before the first tensor; the largest vocabularies take some 50 MB.
+  static let headerByteLimit = 1 << 28
   static let stringByteLimit = 1 << 30
   static let arrayElementLimit = 1 << 30
 

@@ -5,7 +5,7 @@ import TensorTypes
 /// of the format.
 ///
 /// Where readers differ: text must be UTF-8; booleans must be 0 or 1; nested arrays are refused;
-/// the alignment must be a power of two; tensors must lie one after another at padded offsets in
+/// the alignment must be a power of two; a header ends within 256 MiB; tensors must lie one after another at padded offsets in
 /// the order of their table; bytes after the last tensor are noted, not refused.
 ///
 /// - Throws: `badInput`.
@@ -25,6 +25,7 @@ private struct GGUFReader: ~Copyable {
   private var version = GGUF.writtenVersion
   private var tensorCount = 0
   private var itemCount = 0
+  private var alignmentAt = 0
 
   init(_ source: any ByteSource) {
     self.source = source
@@ -62,11 +63,12 @@ private struct GGUFReader: ~Copyable {
   ) throws(Failure) -> Int {
     let offset = cursor.position
     let raw = version == 1 ? UInt64(try cursor.read(UInt32.self)) : try cursor.read(UInt64.self)
-    let most = min(limit, cursor.remaining / leastByteCount)
+    let rest = max(0, min(cursor.remaining, GGUF.headerByteLimit - cursor.position))
+    let most = min(limit, rest / leastByteCount)
     guard let count = Int(exactly: raw), count <= most else {
       throw failure(
         "the number of \(what) is too large", at: offset,
-        expected: "at most \(most) in the rest of the file", found: "\(raw)")
+        expected: "at most \(most)", found: "\(raw)")
     }
     return count
   }
@@ -83,10 +85,12 @@ private struct GGUFReader: ~Copyable {
       let offset = cursor.position
       let key = try readText("a key", limit: GGUF.keyByteLimit)
       guard !key.isEmpty else { throw failure("a metadata key is empty", at: offset) }
+      if key == GGUF.alignmentKey { alignmentAt = offset }
       do throws(Failure) {
         let value = try readValue(try readValueType())
         guard manifest.metadata.append(key, value) else {
-          throw failure("the key comes twice", at: offset)
+          throw failure(
+            "the key comes twice", at: offset, expected: "one value", found: "a second one")
         }
       } catch {
         throw error.located(subject: .key(key))
@@ -183,6 +187,7 @@ private struct GGUFReader: ~Copyable {
 
   mutating func readTensors() throws(Failure) {
     let alignment = try alignment()
+    manifest.alignment = alignment
     var declared: [(name: ByteString, type: TensorType, byteCount: Int, offset: Int, at: Int)] = []
     var names = Set<ByteString>()
     for _ in 0..<tensorCount {
@@ -193,7 +198,8 @@ private struct GGUFReader: ~Copyable {
           throw failure("the tensor name has a zero byte", at: at)
         }
         guard names.insert(name).inserted else {
-          throw failure("the tensor name comes twice", at: at)
+          throw failure(
+            "the tensor name comes twice", at: at, expected: "one tensor", found: "a second one")
         }
         let (type, byteCount) = try readTensorType()
         let offsetAt = cursor.position
@@ -223,8 +229,9 @@ private struct GGUFReader: ~Copyable {
     guard case .uint32(let alignment) = value, alignment.nonzeroBitCount == 1 else {
       throw Failure(
         .badInput, "the alignment is not usable", file: source.name,
-        subject: .key(GGUF.alignmentKey), expected: "a u32 that is a power of two",
-        found: "\(value.typeName) \(value.integer.map(String.init) ?? "")")
+        subject: .key(GGUF.alignmentKey), offset: alignmentAt,
+        expected: "a u32 that is a power of two",
+        found: value.integer.map { "\(value.typeName) \($0)" } ?? value.typeName)
     }
     return Int(alignment)
   }

@@ -35,6 +35,12 @@ public struct GGUFSplit: Sendable, Hashable {
     self.number = number
     self.count = count
     tensorCount = metadata[GGUFSplit.tensorCountKey]?.integer
+    if let total = metadata[GGUFSplit.tensorCountKey], tensorCount ?? -1 < 0 {
+      throw Failure(
+        .badInput, "the number of tensors is not usable", file: file,
+        subject: .key(GGUFSplit.tensorCountKey), expected: "a whole number",
+        found: tensorCount.map(String.init) ?? total.typeName)
+    }
   }
 
   /// The ending of part `number`: `-00001-of-00003.gguf`.

@@ -5,21 +5,21 @@ import TensorTypes
 /// tensor and the end of the file padded to the alignment.
 ///
 /// - Throws: `usage` when something cannot be said in this format: a type without an id, a name
-///   of 64 bytes or more, more than four axes.
+///   of 64 bytes or more, more than four axes, an empty key.
 /// - Source: ggml `src/gguf.cpp`; gguf-py `gguf_writer.py`.
 func frameGGUF(metadata: Metadata, tensors: [Declaration]) throws(Failure) -> Framing {
-  let alignment = metadata[GGUF.alignmentKey]?.integer ?? GGUF.defaultAlignment
-  guard alignment > 0, alignment.nonzeroBitCount == 1 else {
-    throw Failure(
-      .usage, "the alignment is not usable", subject: .key(GGUF.alignmentKey),
-      expected: "a power of two", found: "\(alignment)")
-  }
+  let alignment = try alignment(metadata)
   var bytes = ByteWriter()
   bytes.append(GGUF.magic)
   bytes.append(UInt32(GGUF.writtenVersion))
   bytes.append(UInt64(tensors.count))
   bytes.append(UInt64(metadata.items.count))
   for item in metadata.items {
+    guard (1...GGUF.keyByteLimit).contains(item.key.utf8.count) else {
+      throw Failure(
+        .usage, "GGUF cannot hold this key", subject: .key(item.key),
+        expected: "1 to \(GGUF.keyByteLimit) bytes", found: "\(item.key.utf8.count)")
+    }
     bytes.append(item.key)
     bytes.append(item.value)
   }
@@ -47,6 +47,19 @@ func frameGGUF(metadata: Metadata, tensors: [Declaration]) throws(Failure) -> Fr
   guard !overflow else { throw tooLarge(tensors.last?.name ?? "") }
   return Framing(
     prefix: prefix, offsets: relative.map { prefix.count + $0 }, fileByteCount: fileByteCount)
+}
+
+private func alignment(_ metadata: Metadata) throws(Failure) -> Int {
+  guard let value = metadata[GGUF.alignmentKey] else { return GGUF.defaultAlignment }
+  guard case .uint32(let alignment) = value, alignment.nonzeroBitCount == 1,
+    alignment <= GGUF.writtenAlignmentLimit
+  else {
+    throw Failure(
+      .usage, "the alignment is not usable", subject: .key(GGUF.alignmentKey),
+      expected: "a u32 that is a power of two up to \(GGUF.writtenAlignmentLimit)",
+      found: value.integer.map { "\(value.typeName) \($0)" } ?? value.typeName)
+  }
+  return Int(alignment)
 }
 
 private func checkWritable(

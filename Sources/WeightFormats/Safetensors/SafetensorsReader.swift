@@ -144,8 +144,9 @@ private func readEntry(
   }
   let type = TensorType(shape: Shape(axes), encoding: .plain(dtype))
   guard let byteCount = type.byteCount else {
+    let bits = type.shape.elementCount?.multipliedReportingOverflow(by: dtype.bitWidth)
     let reason =
-      type.shape.elementCount == nil ? "the shape is too large" : "the tensor ends inside a byte"
+      bits?.overflow ?? true ? "the tensor is too large" : "the tensor ends inside a byte"
     throw Failure(
       .badInput, reason, file: file, offset: offset,
       expected: "a whole number of bytes below 2^63", found: "\(type)")

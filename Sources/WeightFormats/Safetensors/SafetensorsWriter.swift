@@ -24,11 +24,12 @@ func frameSafetensors(metadata: Metadata, tensors: [Declaration]) throws(Failure
     }
     json.close("}")
   }
-  var names = Set<ByteString>()
+  // Readers that compare names as text see canonically equivalent spellings as one name.
+  var names = Set<String>()
   var position = 0
   var relative: [Int] = []
   for tensor in tensors {
-    try checkWritable(tensor, isNew: names.insert(tensor.name).inserted)
+    try checkWritable(tensor, isNew: names.insert(tensor.name.text).inserted)
     guard case .plain(let dtype) = tensor.type.encoding, tensor.type.layout == .rowMajor,
       let byteCount = tensor.type.byteCount
     else {
