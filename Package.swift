@@ -53,6 +53,8 @@ let tests: [Target] = [
   .testTarget(
     name: "AcceleratorsTests", dependencies: ["Accelerators", "ByteIO", "TensorTypes"]),
   .testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"]),
+  .testTarget(
+    name: "ConformanceTests", dependencies: modules.map { .init(stringLiteral: $0.name) }),
 ]
 
 let package = Package(
