@@ -1,0 +1,127 @@
+import Accelerators
+import Architectures
+import Foundation
+import GraphRewriting
+import TensorTypes
+import Testing
+import WeightFormats
+
+/// The pages under `docs/` say what the tables in the code say.
+@Suite struct DocsTests {
+  @Test(arguments: Format.all.map(\.name.rawValue))
+  func everyFormatHasItsPage(_ name: String) {
+    #expect(exists("docs/formats/\(name).md"))
+  }
+
+  @Test(arguments: Target.all.map(\.name))
+  func everyTargetHasItsPageWithEveryScheme(_ name: Target.Name) throws {
+    let target = try Target.named(name.rawValue)
+    let page = read("docs/targets/\(name.rawValue).md")
+    for scheme in target.schemes + [target.defaultScheme] {
+      #expect(page.contains("| `\(scheme.name)` |"), "\(scheme.name)")
+    }
+    #expect(read("docs/cli.md").contains("`" + target.schemes.map(\.name).joined(separator: " ")))
+  }
+
+  @Test(arguments: Architecture.all.indices)
+  func everyArchitectureHasItsPageWithEveryRow(_ index: Int) {
+    let row = Architecture.all[index]
+    let page = read("docs/architectures/\(row.name).md")
+    var words = row.identifiers + [row.ggufName] + row.mappings.map(\.name.spelling)
+    words += row.drops.map(\.name.spelling)
+    words += (row.hyperparameters + row.ownHyperparameters).map { "\(row.ggufName).\($0.key)" }
+    words += row.prefixes.filter { !$0.isEmpty }
+    for mapping in row.mappings {
+      // A role without `{p}` is written with the part that the page shows.
+      let written = row.gguf.writing(mapping.role)?.name.spelling ?? ""
+      words.append(mapping.name.hasPart ? written : written.replacing("{p}", with: "weight"))
+    }
+    for word in words { #expect(page.contains("`\(word)`"), "\(word)") }
+    for drop in row.drops { #expect(page.contains(drop.reason), "\(drop.reason)") }
+  }
+
+  @Test func everyTypeStandsInTheTables() {
+    let gguf = read("docs/formats/gguf.md")
+    for type in GGUFTensorType.all {
+      let (block, bytes) = (type.encoding.unitElementCount, type.encoding.unitByteCount)
+      #expect(gguf.contains("| \(type.id) | \(type.name) | \(block) | \(bytes) |"), "\(type.name)")
+    }
+    let plain = read("docs/types/plain.md")
+    for dtype in DType.allCases {
+      let row = "| \(dtype.name) | \(dtype.bitWidth) | \(dtype.kind) |"
+      #expect(plain.contains(row), "\(row)")
+    }
+  }
+
+  @Test func everyRuleStandsInTheTable() {
+    let page = read("docs/adding-a-rule.md")
+    for rule in RuleSet.canonicalise.rules {
+      #expect(page.contains("| `\(rule.name)` | \(rule.law) | \(rule.fidelity) |"), "\(rule.name)")
+    }
+  }
+
+  @Test func relativeLinksLeadSomewhere() {
+    for path in files("docs", ending: ".md") + ["README.md"] {
+      let folder = path.split(separator: "/").dropLast().joined(separator: "/")
+      for link in read(path).matches(of: /\]\(([^)\s]+)\)/).map(\.1) where !link.contains("://") {
+        let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+        let file = parts[0].isEmpty ? path : folder.isEmpty ? "\(parts[0])" : "\(folder)/\(parts[0])"
+        #expect(exists(file), "\(path): \(link)")
+        if parts.count == 2, exists(file) {
+          #expect(anchors(read(file)).contains(String(parts[1])), "\(path): \(link)")
+        }
+      }
+    }
+  }
+
+  @Test func everyPageIsOnTheMap() {
+    let map = read("docs/index.md")
+    for path in files("docs", ending: ".md") where path != "docs/index.md" {
+      #expect(map.contains("](\(path.dropFirst("docs/".count)))"), "\(path)")
+    }
+  }
+
+  @Test(arguments: [Format.Name.gguf, .safetensors])
+  func theWorkedLayoutsAreWhatIsWritten(_ name: Format.Name) throws {
+    let metadata: Metadata
+    let tensors: [Declaration]
+    switch name {
+    case .gguf:
+      metadata = Metadata([("general.architecture", .text("llama"))])
+      tensors = [
+        Declaration(name: "token_embd.weight", type: .init(shape: [3, 32], encoding: .q8_0)),
+        Declaration(name: "output_norm.weight", type: .init(shape: [32], encoding: .f32)),
+      ]
+    case .safetensors:
+      metadata = Metadata([("format", .text("pt"))])
+      tensors = [
+        Declaration(name: "norm", type: .init(shape: [4], encoding: .f32)),
+        Declaration(name: "embed", type: .init(shape: [3, 4], encoding: .bf16)),
+      ]
+    }
+    let framing = try Format[name].frame(metadata, tensors)
+    let page = read("docs/targets/\(name.rawValue).md")
+    #expect(page.contains(hexadecimal(framing.prefix)))
+    for (tensor, offset) in zip(tensors, framing.offsets) {
+      #expect(page.contains("| `\(tensor.name)` | \(offset) | \(tensor.type.byteCount!) |"))
+    }
+    #expect(page.contains("\(framing.fileByteCount) bytes"))
+  }
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+private func anchors(_ page: String) -> Set<String> {
+  Set(
+    page.matches(of: /(?m)^#+ (.+)$/).map { match in
+      String(match.1.lowercased().filter { $0.isLetter || $0.isNumber || "-_ ".contains($0) })
+        .replacing(" ", with: "-")
+    })
+}
+
+/// Lines of offset and 16 bytes each.
+private func hexadecimal(_ bytes: [UInt8]) -> String {
+  stride(from: 0, to: bytes.count, by: 16).map { start in
+    let row = bytes[start..<min(bytes.count, start + 16)]
+    return String(format: "%04x", start) + row.map { String(format: " %02x", $0) }.joined()
+  }.joined(separator: "\n")
+}
