@@ -65,7 +65,7 @@ import WeightFormats
       let folder = path.split(separator: "/").dropLast().joined(separator: "/")
       for link in read(path).matches(of: /\]\(([^)\s]+)\)/).map(\.1) where !link.contains("://") {
         let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
-        let file = parts[0].isEmpty ? path : folder.isEmpty ? "\(parts[0])" : "\(folder)/\(parts[0])"
+        let file = parts[0].isEmpty ? path : (folder.isEmpty ? "" : folder + "/") + parts[0]
         #expect(exists(file), "\(path): \(link)")
         if parts.count == 2, exists(file) {
           #expect(anchors(read(file)).contains(String(parts[1])), "\(path): \(link)")
