@@ -93,7 +93,12 @@ struct Decoder: Sendable {
   let encoding: Encoding
   let run: @Sendable (Kernels, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, Int) -> Void
 
-  static let all: [Decoder] = [
+  static let all: [Decoder] = plain + blocks
+
+  private static let blocks: [Decoder] =
+    BlockEncoder.all.filter { $0.block != .q8_0 }.map(\.decoder)
+
+  private static let plain: [Decoder] = [
     Decoder(encoding: .f32) { (_, from, to, count) in
       to.copyMemory(from: from, byteCount: 4 * count)
     },
@@ -116,7 +121,9 @@ struct Encoder: Sendable {
   let encoding: Encoding
   let run: @Sendable (Kernels, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, Int) -> Void
 
-  static let all: [Encoder] = [
+  static let all: [Encoder] = plain + blocks
+
+  private static let plain: [Encoder] = [
     Encoder(encoding: .f32) { (_, from, to, count) in
       to.copyMemory(from: from, byteCount: 4 * count)
     },
@@ -124,6 +131,14 @@ struct Encoder: Sendable {
     Encoder(encoding: .bf16) { $0.table.pointee.f32_to_bf16($1, $2, $3) },
     Encoder(encoding: .q8_0) { $0.table.pointee.f32_to_q8_0($1, $2, $3) },
   ]
+
+  /// The types that can do without importance; see `BlockEncoder` for the others.
+  private static let blocks: [Encoder] = BlockEncoder.all.compactMap { block in
+    guard block.block != .q8_0, block.importance != .required else { return nil }
+    return Encoder(encoding: .block(block.block)) {
+      block.run($0, $1, $2, rowLength: $3, rowCount: 1, importance: nil)
+    }
+  }
 }
 
 /// The 256 values of an 8-bit float.

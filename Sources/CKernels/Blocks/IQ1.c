@@ -1,0 +1,332 @@
+#include "IQ1.h"
+
+#include "Encoders.h"
+#include "Search.h"
+
+const float port_values_iq1[2][3] = {{-0.875f, 0.125f, 1.125f}, {-1.125f, -0.125f, 0.875f}};
+
+#define LOWEST -0x1.fffffep127f
+
+/// Of IQ1_S a group has 32 elements, of IQ1_M 16; both have at least two points.
+struct iq1_group {
+  int count;
+  const float *x;
+  float w[32];
+  uint8_t levels[32];
+  /// A point for each eight elements, in nibbles.
+  uint32_t points[4];
+  /// The level values for each point.
+  const float *values[4];
+  float scale;
+};
+
+struct iq1_s {
+  uint8_t scale[2];
+  uint8_t points[32];
+  /// For 32 elements: four times three bits of index, three of scale, one for moved down.
+  uint8_t high[8][2];
+};
+
+struct iq1_m {
+  uint8_t points[32];
+  /// For 16 elements twice: three bits of index, one for moved down.
+  uint8_t high[16];
+  /// Four words: four scales of three bits, and four bits of the scale of all.
+  uint8_t scales[8];
+};
+
+/// Orders the elements by value; equal ones stay in order.
+static void sort(const float *x, int count, uint8_t *order) {
+  for (int i = 0; i < count; i++) {
+    int place = i;
+    for (; place > 0 && x[i] < x[order[place - 1]]; place--) order[place] = order[place - 1];
+    order[place] = (uint8_t)i;
+  }
+}
+
+struct cut port_search_cut_iq1_s(const struct cut_sums *sums) {
+  const float *x = sums->x[0], *w = sums->w[0];
+  struct cut best = {-1, -1, 0, 0};
+  float score = LOWEST;
+  for (int first = 0; first <= 32; first++) {
+    for (int second = first; second <= 32; second++) {
+      for (int down = 0; down < 2; down++) {
+        const float *v = port_values_iq1[down];
+        float qx = (x[first] - x[0]) * v[0] + (x[second] - x[first]) * v[1]
+          + (x[32] - x[second]) * v[2];
+        float q2 = (w[first] - w[0]) * v[0] * v[0] + (w[second] - w[first]) * v[1] * v[1]
+          + (w[32] - w[second]) * v[2] * v[2];
+        if (q2 > 0 && qx * qx > score * q2) {
+          best = (struct cut){first, second, down, qx / q2};
+          score = best.scale * qx;
+        }
+      }
+    }
+  }
+  return best;
+}
+
+struct cut port_search_cut_iq1_m(const struct cut_sums *sums) {
+  struct cut best = {-1, -1, 0, 0};
+  float score = LOWEST;
+  for (int first = 0; first <= 16; first++) {
+    for (int second = first; second <= 16; second++) {
+      // Since the values are 1 apart, Σ w x v = v₂ Σ w x − (what lies below each cut).
+      float qx[2][2], q2[2][2];
+      for (int half = 0; half < 2; half++) {
+        const float *x = sums->x[half], *w = sums->w[half];
+        float below = x[first] + x[second];
+        for (int down = 0; down < 2; down++) {
+          const float *v = port_values_iq1[down];
+          qx[half][down] = x[16] * v[2] - below;
+          q2[half][down] = w[16] * v[2] * v[2] + w[first] * (v[0] * v[0] - v[1] * v[1])
+            + w[second] * (v[1] * v[1] - v[2] * v[2]);
+        }
+      }
+      for (int down = 0; down < 4; down++) {
+        float numerator = qx[0][down >> 1] + qx[1][down & 1];
+        float denominator = q2[0][down >> 1] + q2[1][down & 1];
+        if (denominator > 0 && numerator * numerator > score * denominator) {
+          best = (struct cut){first, second, down, numerator / denominator};
+          score = best.scale * numerator;
+        }
+      }
+    }
+  }
+  return best;
+}
+
+/// The nearest of the neighbours by Σ w · (scale · value − x)²; of equals, the first.
+static uint32_t nearest_neighbour(
+  const struct port_codebook *book, uint32_t entry, const struct iq1_group *group, int k
+) {
+  const uint32_t *list = book->neighbours + (entry & 0xFFFFu) * CHUNK;
+  unsigned count = (entry >> 16 & 0x7FFFu) * CHUNK;
+  uint32_t best = list[0];
+  float least = 0x1.fffffep127f;
+  for (unsigned n = 0; n < count; n++) {
+    float distance = 0;
+    for (int i = 0; i < 8; i++) {
+      float q = group->values[k][codebook_level(book, list[n], i)];
+      float difference = group->scale * q - group->x[8 * k + i];
+      distance += group->w[8 * k + i] * difference * difference;
+    }
+    if (distance < least) {
+      least = distance;
+      best = list[n];
+    }
+  }
+  return best;
+}
+
+/// Levels, points and scale of a group; returns which halves are moved down, or −1 for no cut.
+static int search_group(
+  const struct port_codebook *book, cut_search search, struct iq1_group *group
+) {
+  uint8_t order[32];
+  struct cut_sums sums;
+  int half_count = group->count == 32 ? 32 : 8;
+  sort(group->x, group->count, order);
+  memset(&sums, 0, sizeof sums);
+  for (int i = 0; i < group->count; i++) {
+    int element = order[i], half = element / half_count;
+    for (int h = 0; h < 2; h++) {
+      sums.x[h][i + 1] = sums.x[h][i];
+      sums.w[h][i + 1] = sums.w[h][i];
+    }
+    sums.x[half][i + 1] += group->w[element] * group->x[element];
+    sums.w[half][i + 1] += group->w[element];
+  }
+  struct cut cut = search(&sums);
+  if (cut.first < 0) return -1;
+  for (int i = 0; i < group->count; i++) {
+    group->levels[order[i]] = (uint8_t)((i >= cut.first) + (i >= cut.second));
+  }
+  int down = cut.down;
+  group->scale = cut.scale;
+  if (cut.scale < 0) {
+    for (int i = 0; i < group->count; i++) group->levels[i] = (uint8_t)(2 - group->levels[i]);
+    group->scale = -cut.scale;
+    down ^= group->count == 32 ? 1 : 3;
+  }
+  int all_on_grid = 1;
+  for (int k = 0; k < group->count / 8; k++) {
+    int moved = group->count == 32 ? down : k == 0 ? down >> 1 : down & 1;
+    group->values[k] = port_values_iq1[moved];
+    uint32_t entry = book->map[codebook_place(book, group->levels + 8 * k)];
+    if (entry & OFF_GRID) {
+      all_on_grid = 0;
+      group->points[k] = nearest_neighbour(book, entry, group, k);
+    } else {
+      group->points[k] = book->points[entry];
+    }
+  }
+  if (all_on_grid) return down;
+  float qx = 0, q2 = 0;
+  for (int i = 0; i < group->count; i++) {
+    float q = group->values[i / 8][codebook_level(book, group->points[i / 8], i % 8)];
+    qx += group->w[i] * q * group->x[i];
+    q2 += group->w[i] * q * q;
+  }
+  if (qx > 0 && q2 > 0) group->scale = qx / q2;
+  return down;
+}
+
+static float greatest_magnitude(const float *x, int count) {
+  float most = fabsf(x[0]);
+  for (int i = 1; i < count; i++) {
+    if (fabsf(x[i]) > most) most = fabsf(x[i]);
+  }
+  return most;
+}
+
+static int scale_code(float inverse, float scale) {
+  return limited(nearest(0.5f * (inverse * scale - 1)), 0, 7);
+}
+
+void port_encode_with_iq1_s(const struct block *block, uint8_t *to, cut_search search) {
+  struct iq1_s *out = (struct iq1_s *)to;
+  memset(out, 0, sizeof *out);
+  float energy = 2 * sum_of_squares(block->values, SUPER) / SUPER;
+  float scales[8] = {0}, most = 0;
+  int down[8] = {0}, high[8] = {0};
+  for (int i = 0; i < 8; i++) {
+    struct iq1_group group = {.count = 32, .x = block->values + 32 * i};
+    if (greatest_magnitude(group.x, 32) < 1e-12f) continue;
+    weigh(32, group.x, block->importance + 32 * i, energy, group.w);
+    int found = search_group(block->codebook, search, &group);
+    if (found < 0) continue;
+    down[i] = found;
+    scales[i] = group.scale;
+    if (group.scale > most) most = group.scale;
+    for (int k = 0; k < 4; k++) {
+      int index = codebook_index(block->codebook, group.points[k]);
+      out->points[4 * i + k] = (uint8_t)index;
+      high[i] |= index >> 8 << 3 * k;
+    }
+  }
+  float step = most / 15, inverse = 1 / step;
+  if (most > 0) {
+    // Stored a little larger than it is used.
+    store_half(out->scale, step * 1.125f);
+    for (int i = 0; i < 8; i++) {
+      high[i] |= (scale_code(inverse, scales[i]) | down[i] << 3) << 12;
+    }
+  }
+  for (int i = 0; i < 8; i++) {
+    out->high[i][0] = (uint8_t)high[i];
+    out->high[i][1] = (uint8_t)(high[i] >> 8);
+  }
+}
+
+static void weigh_iq1_m(const struct block *block, float energy, int i, float *w) {
+  const float *x = block->values + 16 * i;
+  if (block->importance) {
+    weigh(16, x, block->importance + 16 * i, energy, w);
+  } else {
+    for (int l = 0; l < 16; l++) w[l] = x[l] * x[l];
+  }
+}
+
+static unsigned iq1_m_index(const struct iq1_m *block, int point) {
+  return block->points[point] | (unsigned)(block->high[point / 2] >> point % 2 * 4 & 7) << 8;
+}
+
+void port_encode_with_iq1_m(const struct block *block, uint8_t *to, cut_search search) {
+  struct iq1_m *out = (struct iq1_m *)to;
+  const struct port_codebook *book = block->codebook;
+  memset(out, 0, sizeof *out);
+  float energy = 2 * sum_of_squares(block->values, SUPER) / SUPER;
+  float scales[16] = {0}, most = 0;
+  int down[16] = {0};
+  for (int i = 0; i < 16; i++) {
+    struct iq1_group group = {.count = 16, .x = block->values + 16 * i};
+    if (greatest_magnitude(group.x, 16) < 1e-7f) continue;
+    weigh_iq1_m(block, energy, i, group.w);
+    int found = search_group(book, search, &group);
+    if (found < 0) continue;
+    down[i] = found;
+    scales[i] = group.scale;
+    if (group.scale > most) most = group.scale;
+    for (int k = 0; k < 2; k++) {
+      int index = codebook_index(book, group.points[k]);
+      out->points[2 * i + k] = (uint8_t)index;
+      out->high[i] |= (uint8_t)(index >> 8 << 4 * k);
+    }
+  }
+  if (most == 0) return;
+  float step = most / 15, inverse = 1 / step;
+  float qx = 0, q2 = 0;
+  unsigned words[4] = {0};
+  for (int i = 0; i < 16; i++) {
+    const float *x = block->values + 16 * i;
+    float w[16];
+    int code = scale_code(inverse, scales[i]);
+    words[i / 4] |= (unsigned)code << i % 4 * 3;
+    out->high[i] |= (uint8_t)((down[i] >> 1) << 3 | (down[i] & 1) << 7);
+    weigh_iq1_m(block, energy, i, w);
+    for (int l = 0; l < 16; l++) {
+      const float *values = port_values_iq1[l < 8 ? down[i] >> 1 : down[i] & 1];
+      uint32_t point = book->points[iq1_m_index(out, 2 * i + l / 8)];
+      float q = values[codebook_level(book, point, l % 8)] * (float)(2 * code + 1);
+      qx += w[l] * q * x[l];
+      q2 += w[l] * q * q;
+    }
+  }
+  // The scale of all is fitted once more, to the whole block.
+  if (q2 > 0) step = qx / q2;
+  unsigned half = half_of(step * 1.1125f);
+  for (int i = 0; i < 4; i++) {
+    words[i] |= (half >> 4 * i & 15) << 12;
+    out->scales[2 * i] = (uint8_t)words[i];
+    out->scales[2 * i + 1] = (uint8_t)(words[i] >> 8);
+  }
+}
+
+static void encode_iq1_s(const struct block *block, uint8_t *to) {
+  port_encode_with_iq1_s(block, to, port_search_cut_iq1_s);
+}
+
+static void encode_iq1_m(const struct block *block, uint8_t *to) {
+  port_encode_with_iq1_m(block, to, port_search_cut_iq1_m);
+}
+
+/// y = d · (2 scale + 1) · (level − 1 ± ⅛).
+static void decode_point(float scale, unsigned index, int down, float *y) {
+  float moved = down ? -0.125f : 0.125f;
+  for (int i = 0; i < 8; i++) {
+    y[i] = scale * ((float)((port_points_iq1[index] >> 2 * i & 3) - 1) + moved);
+  }
+}
+
+static void decode_iq1_s(const uint8_t *from, float *y) {
+  const struct iq1_s *block = (const struct iq1_s *)from;
+  float scale = load_half(block->scale);
+  for (int i = 0; i < 8; i++) {
+    unsigned high = (unsigned)block->high[i][0] | (unsigned)block->high[i][1] << 8;
+    float group_scale = scale * (float)(2 * (high >> 12 & 7) + 1);
+    for (int k = 0; k < 4; k++) {
+      unsigned index = block->points[4 * i + k] | (high >> 3 * k & 7) << 8;
+      decode_point(group_scale, index, high >> 15 & 1, y + 32 * i + 8 * k);
+    }
+  }
+}
+
+static void decode_iq1_m(const uint8_t *from, float *y) {
+  const struct iq1_m *block = (const struct iq1_m *)from;
+  unsigned words[4];
+  uint8_t half[2] = {0};
+  for (int i = 0; i < 4; i++) {
+    words[i] = (unsigned)block->scales[2 * i] | (unsigned)block->scales[2 * i + 1] << 8;
+    half[i / 2] |= (uint8_t)(words[i] >> 12 << i % 2 * 4);
+  }
+  float scale = load_half(half);
+  for (int i = 0; i < 32; i++) {
+    float group_scale = scale * (float)(2 * (words[i / 8] >> i / 2 % 4 * 3 & 7) + 1);
+    int down = block->high[i / 2] >> (i % 2 * 4 + 3) & 1;
+    decode_point(group_scale, iq1_m_index(block, i), down, y + 8 * i);
+  }
+}
+
+PORT_BLOCK(iq1_s, SUPER, 50, 0)
+PORT_BLOCK(iq1_m, SUPER, 56, 0)

@@ -1,0 +1,154 @@
+// IQ3_XXS and IQ3_S: four elements become a point of a codebook; signs as in IQ2.
+
+#include "Encoders.h"
+#include "Grid.h"
+
+const struct grid_rule port_rule_iq3_xxs = {32, 8, 1, 15, 0.2f, 1e-8f, 0, REFINE_OFF_GRID};
+const struct grid_rule port_rule_iq3_s = {32, 8, 0, 9, 0.2f, 0, 0, REFINE_IF_ANY};
+
+struct iq3_xxs {
+  uint8_t scale[2];
+  uint8_t points[64];
+  /// For 32 elements four times 7 bits of signs, then 4 of scale.
+  uint8_t tails[8][4];
+};
+
+struct iq3_s {
+  uint8_t scale[2];
+  uint8_t points[64];
+  /// The ninth bits of the indices.
+  uint8_t high[8];
+  uint8_t signs[32];
+  /// Two nibbles, each for 32 elements.
+  uint8_t scales[4];
+};
+
+/// Searches the 32 elements from 32 · i on.
+static struct grid_result search_group(
+  const struct grid_rule *rule, const struct block *block, float energy, int i,
+  struct grid_group *group, grid_search search
+) {
+  const float *x = block->values + 32 * i;
+  struct grid_result result;
+  if (block->importance) {
+    weigh(32, x, block->importance + 32 * i, energy, group->w);
+  } else {
+    for (int l = 0; l < 32; l++) group->w[l] = x[l] * x[l];
+  }
+  port_split_signs(rule, x, group);
+  search(rule, block->codebook, group, &result);
+  return result;
+}
+
+static float energy_of(const struct block *block) {
+  return 2 * sum_of_squares(block->values, SUPER) / SUPER;
+}
+
+void port_encode_with_iq3_xxs(const struct block *block, uint8_t *to, grid_search search) {
+  struct iq3_xxs *out = (struct iq3_xxs *)to;
+  memset(out, 0, sizeof *out);
+  float energy = energy_of(block), most = 0;
+  float scales[8];
+  uint32_t tails[8] = {0};
+  for (int i = 0; i < 8; i++) {
+    struct grid_group group;
+    struct grid_result result =
+      search_group(&port_rule_iq3_xxs, block, energy, i, &group, search);
+    scales[i] = result.scale;
+    if (result.scale > most) most = result.scale;
+    if (!result.found) continue;
+    for (int k = 0; k < 8; k++) {
+      out->points[8 * i + k] = (uint8_t)codebook_index(block->codebook, result.points[k]);
+    }
+    for (int k = 0; k < 4; k++) tails[i] |= (uint32_t)(group.signs[k] & 127) << 7 * k;
+  }
+  if (most == 0) {
+    memset(out, 0, sizeof *out);
+    return;
+  }
+  float step = most / 31, inverse = 1 / step;
+  // Stored a little larger than it is used.
+  store_half(out->scale, step * 1.0125f);
+  for (int i = 0; i < 8; i++) {
+    tails[i] |= (uint32_t)grid_scale_code(inverse, scales[i], 15) << 28;
+    memcpy(out->tails[i], &tails[i], 4);
+  }
+}
+
+void port_encode_with_iq3_s(const struct block *block, uint8_t *to, grid_search search) {
+  struct iq3_s *out = (struct iq3_s *)to;
+  memset(out, 0, sizeof *out);
+  float energy = energy_of(block), most = 0;
+  float scales[8];
+  // After a group of zeros the reference writes indices and signs one group too early, but not the
+  // ninth bits.
+  int place = 0;
+  for (int i = 0; i < 8; i++) {
+    struct grid_group group;
+    struct grid_result result =
+      search_group(&port_rule_iq3_s, block, energy, i, &group, search);
+    scales[i] = result.scale;
+    if (result.scale > most) most = result.scale;
+    if (!result.found) continue;
+    for (int k = 0; k < 8; k++) {
+      int point = codebook_index(block->codebook, result.points[k]);
+      out->points[8 * place + k] = (uint8_t)point;
+      out->high[i] |= (uint8_t)(point >> 8 << k);
+    }
+    memcpy(out->signs + 4 * place, group.signs, 4);
+    place += 1;
+  }
+  if (most == 0) return;
+  float step = most / 31, inverse = 1 / step;
+  // Stored a little larger than it is used.
+  store_half(out->scale, step * 1.033f);
+  for (int i = 0; i < 8; i++) {
+    out->scales[i / 2] |= (uint8_t)(grid_scale_code(inverse, scales[i], 15) << i % 2 * 4);
+  }
+}
+
+static void encode_iq3_xxs(const struct block *block, uint8_t *to) {
+  port_encode_with_iq3_xxs(block, to, port_search_grid);
+}
+
+static void encode_iq3_s(const struct block *block, uint8_t *to) {
+  port_encode_with_iq3_s(block, to, port_search_grid);
+}
+
+/// y = d · (½ + scale) / 2 · ±magnitude.
+static void decode_iq3_xxs(const uint8_t *from, float *y) {
+  static const float magnitudes[8] = {4, 12, 20, 28, 36, 44, 52, 62};
+  const struct iq3_xxs *block = (const struct iq3_xxs *)from;
+  float scale = load_half(block->scale);
+  for (int i = 0; i < 8; i++) {
+    uint32_t tail;
+    memcpy(&tail, block->tails[i], 4);
+    float group_scale = scale * (0.5f + (float)(tail >> 28)) * 0.5f;
+    for (int e = 0; e < 32; e++) {
+      unsigned point = port_points_iq3_xxs[block->points[8 * i + e / 4]];
+      unsigned code = tail >> e / 8 * 7 & 127;
+      unsigned signs = code | (unsigned)(__builtin_popcount(code) & 1) << 7;
+      float value = group_scale * magnitudes[point >> e % 4 * 3 & 7];
+      y[32 * i + e] = signs >> e % 8 & 1 ? -value : value;
+    }
+  }
+}
+
+/// y = d · (1 + 2 scale) · ±(2 level + 1).
+static void decode_iq3_s(const uint8_t *from, float *y) {
+  const struct iq3_s *block = (const struct iq3_s *)from;
+  float scale = load_half(block->scale);
+  for (int i = 0; i < 8; i++) {
+    float group_scale = scale * (float)(1 + 2 * (block->scales[i / 2] >> i % 2 * 4 & 15));
+    for (int e = 0; e < 32; e++) {
+      int k = e / 4;
+      unsigned index = block->points[8 * i + k] | (unsigned)(block->high[i] >> k & 1) << 8;
+      unsigned level = port_points_iq3_s[index] >> e % 4 * 3 & 7;
+      float value = group_scale * (float)(2 * level + 1);
+      y[32 * i + e] = block->signs[4 * i + e / 8] >> e % 8 & 1 ? -value : value;
+    }
+  }
+}
+
+PORT_BLOCK(iq3_xxs, SUPER, 98, 0)
+PORT_BLOCK(iq3_s, SUPER, 110, 0)

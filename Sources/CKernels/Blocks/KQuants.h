@@ -1,0 +1,75 @@
+#ifndef PORT_KQUANTS_H
+#define PORT_KQUANTS_H
+
+// The K types: 256 elements in 16 groups of 16 (Q2, Q3, Q6) or 8 groups of 32 (Q4, Q5). Each group has
+// a scale, and an offset in Q2, Q4 and Q5; scales and offsets are themselves quantized.
+//
+// Encoding is a search for the scale and offset of each group, which every path does its own way, and
+// a finish that all share.
+
+#include "Search.h"
+
+struct q2_k {
+  uint8_t scales[16];  // a scale in the low, an offset in the high nibble
+  uint8_t codes[64];
+  uint8_t scale[2], offset[2];
+};
+
+struct q3_k {
+  uint8_t high[32];
+  uint8_t codes[64];
+  uint8_t scales[12];
+  uint8_t scale[2];
+};
+
+struct q4_k {
+  uint8_t scale[2], offset[2];
+  uint8_t scales[12];
+  uint8_t codes[128];
+};
+
+struct q5_k {
+  uint8_t scale[2], offset[2];
+  uint8_t scales[12];
+  uint8_t high[32];
+  uint8_t codes[128];
+};
+
+struct q6_k {
+  uint8_t low[128];
+  uint8_t high[64];
+  int8_t scales[16];
+  uint8_t scale[2];
+};
+
+/// codes = limited(nearest((x + offset) / scale), low, high) − low.
+typedef void (*k_requantizer)(
+  int count, const float *x, float scale, float offset, int low, int high, uint8_t *codes);
+
+void port_requantize(
+  int count, const float *x, float scale, float offset, int low, int high, uint8_t *codes);
+
+/// What the searches find for the groups of one block.
+struct k_groups {
+  float scales[16], offsets[16];
+  /// The sum of each group's weights where there is importance.
+  float weights[16];
+  /// They stay where the quantized scale of a group is 0.
+  uint8_t codes[SUPER];
+  int has_importance;
+  k_requantizer requantize;
+};
+
+typedef void (*k_finish)(const float *x, struct k_groups *groups, uint8_t *to);
+
+/// Quantize the scales, quantize the elements again with the scales as stored, and pack.
+void port_finish_q2_k(const float *x, struct k_groups *groups, uint8_t *to);
+void port_finish_q3_k(const float *x, struct k_groups *groups, uint8_t *to);
+void port_finish_q4_k(const float *x, struct k_groups *groups, uint8_t *to);
+void port_finish_q5_k(const float *x, struct k_groups *groups, uint8_t *to);
+void port_finish_q6_k(const float *x, struct k_groups *groups, uint8_t *to);
+
+/// Without and with importance.
+extern const struct affine_rule port_rules_q2_k[2], port_rules_q4_k[2], port_rules_q5_k[2];
+
+#endif

@@ -1,0 +1,192 @@
+// Q2_K and Q3_K: 16 groups of 16 elements.
+//
+// Two bits of element 128 h + 32 s + l are bits 2 s of code byte 32 h + l; the third bit of Q3's
+// element e is bit e / 32 of high byte e % 32.
+
+#include "Encoders.h"
+#include "KQuants.h"
+
+const struct affine_rule port_rules_q2_k[2] = {
+  {3, -0.5f, 0.1f, 15, 1}, {3, -0.9f, 0.05f, 36, 0},
+};
+
+void port_requantize(
+  int count, const float *x, float scale, float offset, int low, int high, uint8_t *codes
+) {
+  for (int i = 0; i < count; i++) {
+    codes[i] = (uint8_t)(limited(nearest((x[i] + offset) / scale), low, high) - low);
+  }
+}
+
+static void pack_pairs(const uint8_t *codes, uint8_t *to) {
+  for (int half = 0; half < 2; half++, codes += 128, to += 32) {
+    for (int l = 0; l < 32; l++) {
+      to[l] = (uint8_t)(codes[l] | codes[l + 32] << 2 | codes[l + 64] << 4 | codes[l + 96] << 6);
+    }
+  }
+}
+
+static int pair(const uint8_t *codes, int element) {
+  return codes[element / 128 * 32 + element % 32] >> element / 32 % 4 * 2 & 3;
+}
+
+/// Quantizes 16 scales or offsets to 4 bits: by search with importance, otherwise relative to the
+/// greatest, which gets 15. Returns what one step is worth.
+static float quantize_q2_k_scales(
+  const struct k_groups *groups, const float *scales, uint8_t *codes
+) {
+  if (groups->has_importance) {
+    return port_search_positive(16, 15, scales, groups->weights, codes);
+  }
+  float most = 0;
+  for (int i = 0; i < 16; i++) {
+    if (scales[i] > most) most = scales[i];
+  }
+  memset(codes, 0, 16);
+  if (!(most > 0)) return 0;
+  float inverse = 15.0f / most;
+  for (int i = 0; i < 16; i++) codes[i] = (uint8_t)nearest(inverse * scales[i]);
+  return most / 15.0f;
+}
+
+void port_finish_q2_k(const float *x, struct k_groups *groups, uint8_t *to) {
+  struct q2_k *block = (struct q2_k *)to;
+  uint8_t scales[16], offsets[16];
+  store_half(block->scale, quantize_q2_k_scales(groups, groups->scales, scales));
+  store_half(block->offset, quantize_q2_k_scales(groups, groups->offsets, offsets));
+  float scale = load_half(block->scale), offset = load_half(block->offset);
+  for (int i = 0; i < 16; i++) {
+    block->scales[i] = (uint8_t)(scales[i] | offsets[i] << 4);
+    float group_scale = scale * (float)(block->scales[i] & 15);
+    if (group_scale == 0) continue;
+    float group_offset = offset * (float)(block->scales[i] >> 4);
+    groups->requantize(
+      16, x + 16 * i, group_scale, group_offset, 0, 3, groups->codes + 16 * i);
+  }
+  pack_pairs(groups->codes, block->codes);
+}
+
+static void encode_q2_k(const struct block *block, uint8_t *to) {
+  const float *x = block->values;
+  struct k_groups groups = {.has_importance = block->importance != NULL};
+  groups.requantize = port_requantize;
+  float energy = groups.has_importance ? sum_of_squares(x, SUPER) / SUPER : 0;
+  for (int i = 0; i < 16; i++) {
+    float w[16];
+    if (groups.has_importance) {
+      weigh(16, x + 16 * i, block->importance + 16 * i, energy, w);
+      for (int l = 0; l < 16; l++) groups.weights[i] += w[l];
+    } else {
+      for (int l = 0; l < 16; l++) w[l] = fabsf(x[16 * i + l]);
+    }
+    struct affine result = port_search_affine(
+      16, &port_rules_q2_k[groups.has_importance], x + 16 * i, w, groups.codes + 16 * i);
+    groups.scales[i] = result.scale;
+    groups.offsets[i] = result.offset;
+  }
+  port_finish_q2_k(x, &groups, to);
+}
+
+/// y = (d · scale) · code − dmin · offset.
+static void decode_q2_k(const uint8_t *from, float *y) {
+  const struct q2_k *block = (const struct q2_k *)from;
+  float scale = load_half(block->scale), offset = load_half(block->offset);
+  for (int i = 0; i < 16; i++) {
+    float group_scale = scale * (float)(block->scales[i] & 15);
+    float group_offset = offset * (float)(block->scales[i] >> 4);
+    for (int e = 16 * i; e < 16 * i + 16; e++) {
+      y[e] = group_scale * (float)pair(block->codes, e) - group_offset;
+    }
+  }
+}
+
+/// The 6-bit scales of Q3: low nibbles of 0 ... 7 and 8 ... 15 share bytes, then the upper two bits.
+static void pack_q3_k_scales(const uint8_t *scales, uint8_t *to) {
+  memset(to, 0, 12);
+  for (int i = 0; i < 16; i++) {
+    to[i % 8] |= (uint8_t)((scales[i] & 15) << i / 8 * 4);
+    to[8 + i % 4] |= (uint8_t)(scales[i] >> 4 << i / 4 * 2);
+  }
+}
+
+static int q3_k_scale(const uint8_t *from, int i) {
+  return (from[i % 8] >> i / 8 * 4 & 15) | (from[8 + i % 4] >> i / 4 * 2 & 3) << 4;
+}
+
+void port_finish_q3_k(const float *x, struct k_groups *groups, uint8_t *to) {
+  struct q3_k *block = (struct q3_k *)to;
+  uint8_t scales[16] = {0};
+  float scale = 0;
+  if (groups->has_importance) {
+    scale = port_search_symmetric(16, 32, groups->scales, groups->weights, scales);
+  } else {
+    float most = 0, extreme = 0;
+    for (int i = 0; i < 16; i++) {
+      if (fabsf(groups->scales[i]) > most) {
+        most = fabsf(groups->scales[i]);
+        extreme = groups->scales[i];
+      }
+    }
+    if (extreme != 0) {
+      float inverse = -32.0f / extreme;
+      for (int i = 0; i < 16; i++) {
+        int level = (int8_t)(uint8_t)nearest(inverse * groups->scales[i]);
+        scales[i] = (uint8_t)(limited(level, -32, 31) + 32);
+      }
+      scale = 1 / inverse;
+    }
+  }
+  pack_q3_k_scales(scales, block->scales);
+  store_half(block->scale, scale);
+  scale = load_half(block->scale);
+  for (int i = 0; i < 16; i++) {
+    float group_scale = scale * (float)(scales[i] - 32);
+    if (group_scale == 0) continue;
+    groups->requantize(16, x + 16 * i, group_scale, 0, -4, 3, groups->codes + 16 * i);
+  }
+  memset(block->high, 0, 32);
+  for (int bit = 0; bit < 8; bit++) {
+    uint8_t *codes = groups->codes + 32 * bit;
+    for (int l = 0; l < 32; l++) {
+      block->high[l] |= (uint8_t)(codes[l] >> 2 << bit);
+      codes[l] &= 3;
+    }
+  }
+  pack_pairs(groups->codes, block->codes);
+}
+
+static void encode_q3_k(const struct block *block, uint8_t *to) {
+  const float *x = block->values;
+  struct k_groups groups = {.has_importance = block->importance != NULL};
+  groups.requantize = port_requantize;
+  float energy = groups.has_importance ? 2 * sum_of_squares(x, SUPER) / SUPER : 0;
+  for (int i = 0; i < 16; i++) {
+    const float *group = x + 16 * i;
+    uint8_t *codes = groups.codes + 16 * i;
+    if (groups.has_importance) {
+      float w[16];
+      weigh(16, group, block->importance + 16 * i, energy, w);
+      for (int l = 0; l < 16; l++) groups.weights[i] += w[l];
+      groups.scales[i] = port_search_symmetric(16, 4, group, w, codes);
+    } else {
+      groups.scales[i] = port_search_descent(16, 4, group, codes);
+    }
+  }
+  port_finish_q3_k(x, &groups, to);
+}
+
+/// y = (d · (scale − 32)) · (code − 4).
+static void decode_q3_k(const uint8_t *from, float *y) {
+  const struct q3_k *block = (const struct q3_k *)from;
+  float scale = load_half(block->scale);
+  for (int i = 0; i < 16; i++) {
+    float group_scale = scale * (float)(q3_k_scale(block->scales, i) - 32);
+    for (int e = 16 * i; e < 16 * i + 16; e++) {
+      int code = pair(block->codes, e) | (block->high[e % 32] >> e / 32 & 1) << 2;
+      y[e] = group_scale * (float)(code - 4);
+    }
+  }
+}
+
+PORT_BLOCK(q2_k, SUPER, 84, 0)
+PORT_BLOCK(q3_k, SUPER, 110, 0)

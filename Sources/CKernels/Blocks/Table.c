@@ -1,0 +1,18 @@
+#include "Encoders.h"
+
+// Q8_0 is among the plain kernels.
+
+void port_encode_q8_0(
+  const struct port_rows *rows, void *to, const struct port_codebook *codebook
+) {
+  (void)codebook;
+  port_portable_kernels.f32_to_q8_0(rows->values, to, rows->row_length * rows->row_count);
+}
+
+void port_decode_q8_0(const void *from, void *to, size_t count) {
+  port_portable_kernels.q8_0_to_f32(from, to, count);
+}
+
+#define ROW(type) {port_encode_##type, port_decode_##type},
+
+const struct port_block_kernels port_portable_blocks[PORT_BLOCK_COUNT] = {PORT_BLOCKS(ROW)};
