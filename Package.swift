@@ -52,6 +52,7 @@ let tests: [Target] = [
   .testTarget(name: "ByteIOTests", dependencies: ["ByteIO", "TensorTypes"]),
   .testTarget(
     name: "AcceleratorsTests", dependencies: ["Accelerators", "ByteIO", "TensorTypes"]),
+  .testTarget(name: "QuantizationTests", dependencies: ["Quantization", "TensorTypes", "ByteIO"]),
   .testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"]),
   .testTarget(
     name: "ConformanceTests", dependencies: modules.map { .init(stringLiteral: $0.name) }),
