@@ -10,7 +10,7 @@ extension Architecture {
     drops: decoderDrops,
     hyperparameters: .decoder(
       context: 32768, keyValueHeads: 32, epsilon: 1e-6, ropeBase: 10000, headLength: .whenGiven),
-    tokenizer: .byteLevelBPE,
+    tokenizer: .qwen,
     pools: true,
     source: "transformers 5.24.0 modeling_qwen2.py; llama.cpp conversion/qwen.py")
 
@@ -24,7 +24,7 @@ extension Architecture {
     hyperparameters: .decoder(
       context: 32768, keyValueHeads: 32, epsilon: 1e-6, ropeBase: 10000,
       headLength: .given(default: 128)),
-    tokenizer: .byteLevelBPE,
+    tokenizer: .qwen,
     pools: true,
     source: "transformers 5.24.0 modeling_qwen3.py; llama.cpp conversion/qwen.py")
 
