@@ -47,16 +47,15 @@ let modules: [Target] = [
     ]),
 ]
 
-let tests: [Target] = [
-  .testTarget(name: "TensorTypesTests", dependencies: ["TensorTypes"]),
-  .testTarget(name: "ByteIOTests", dependencies: ["ByteIO", "TensorTypes"]),
-  .testTarget(
-    name: "AcceleratorsTests", dependencies: ["Accelerators", "ByteIO", "TensorTypes"]),
-  .testTarget(name: "QuantizationTests", dependencies: ["Quantization", "TensorTypes", "ByteIO"]),
-  .testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"]),
-  .testTarget(
-    name: "ConformanceTests", dependencies: modules.map { .init(stringLiteral: $0.name) }),
-]
+let library: [Target.Dependency] = modules.map { .init(stringLiteral: $0.name) }
+
+/// `Tests/` mirrors `Sources/`; `ConformanceTests` walks the tables of all modules.
+let tests: [Target] =
+  [
+    "TensorTypes", "ByteIO", "Quantization", "Accelerators", "ReferenceKernels", "Equivalence",
+    "Conformance",
+  ].map { .testTarget(name: $0 + "Tests", dependencies: library) }
+  + [.testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"])]
 
 let package = Package(
   name: "port",
@@ -72,7 +71,7 @@ let package = Package(
   ],
   targets: modules + [
     .executableTarget(
-      name: "port", dependencies: modules.map { .init(stringLiteral: $0.name) } + [arguments])
+      name: "port", dependencies: library + [arguments])
   ] + tests,
   swiftLanguageModes: [.v6]
 )

@@ -49,6 +49,8 @@ private struct Rewriting {
   private let phase: String
   private let rulesByRoot: [Op.Kind: [Rule]]
   private var fuel: Int
+  /// The rules that used the last of the fuel; `firings` lacks those that have not come to an end.
+  private var last: [String] = []
   /// The node that each node ended as.
   private var results: [NodeID: NodeID] = [:]
 
@@ -78,6 +80,7 @@ private struct Rewriting {
       else { continue }
       guard fuel > 0 else { throw outOfFuel() }
       fuel -= 1
+      if fuel < 16 { last.append(rule.name) }
       let after = try build(term)
       firings.append(Firing(phase: phase, rule: rule.name, before: id, after: after))
       return after
@@ -97,9 +100,7 @@ private struct Rewriting {
 
   private func outOfFuel() -> Failure {
     var recent: [String] = []
-    for firing in firings.suffix(16) where !recent.contains(firing.rule) {
-      recent.append(firing.rule)
-    }
+    for rule in last where !recent.contains(rule) { recent.append(rule) }
     return Failure(
       .defect, "the rules of phase '\(phase)' do not come to an end",
       expected: "a graph that no rule fits", found: "firings of \(recent.joined(separator: ", "))")
