@@ -52,7 +52,7 @@ let library: [Target.Dependency] = modules.map { .init(stringLiteral: $0.name) }
 /// `Tests/` mirrors `Sources/`; `ConformanceTests` walks the tables of all modules.
 let tests: [Target] =
   [
-    "TensorTypes", "ByteIO", "Quantization", "Accelerators", "ReferenceKernels", "Equivalence",
+    "TensorTypes", "ByteIO", "Quantization", "Accelerators", "ReferenceKernels",
     "Conformance",
   ].map { .testTarget(name: $0 + "Tests", dependencies: library) }
   + [.testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"])]
@@ -70,8 +70,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: modules + [
-    .executableTarget(
-      name: "port", dependencies: library + [arguments])
+    .executableTarget(name: "port", dependencies: library + [arguments])
   ] + tests,
   swiftLanguageModes: [.v6]
 )
