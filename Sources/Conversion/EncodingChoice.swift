@@ -31,28 +31,37 @@ struct EncodingChoice {
     excluded = request.excluded
     if case .mix(let mix) = scheme {
       let graph = model.model.graph
+      var options = request.mixOptions
+      options.hasImportance = request.importance != nil
       mixed = try mix.encodings(
         of: graph.outputs.map { ($0.name, graph[$0.node].type) },
-        try GGUFModelCounts(of: source, model), request.mixOptions, settled: isSettled)
+        try GGUFModelCounts(of: source, model), options, settled: isSettled)
     }
   }
 
   func encoding(of name: ByteString, _ type: TensorType) throws(Failure) -> Encoding {
     if let (_, encoding) = overrides.last(where: { $0.names.matches(name) }) {
-      guard let encoding else { return unchanged(name, type) }
-      guard type.shape.rowLength % encoding.unitElementCount == 0 else {
-        throw Failure(
-          .usage, "the override does not fit the tensor's rows",
-          expected: "rows of a multiple of \(encoding.unitElementCount) elements",
-          found: "\(type.shape.rowLength)")
-      }
-      return encoding
+      return try encoding.map { (encoding) throws(Failure) in try fitting(encoding, type) }
+        ?? unchanged(name, type)
     }
     if excluded.contains(where: { $0.matches(name) }) { return unchanged(name, type) }
     switch target.name {
-    case .gguf: return mixed[name] ?? rule.encoding(of: name, type)
+    case .gguf:
+      if let encoding = mixed[name] { return try fitting(encoding, type) }
+      return rule.encoding(of: name, type)
     case .safetensors: return safetensorsEncoding(type.encoding, asked: rule.matrices)
     }
+  }
+
+  /// - Throws: `usage` when the rows are no multiple of the blocks.
+  private func fitting(_ encoding: Encoding, _ type: TensorType) throws(Failure) -> Encoding {
+    guard type.shape.rowLength % encoding.unitElementCount == 0 else {
+      throw Failure(
+        .usage, "the type that is asked for does not fit the tensor's rows",
+        expected: "rows of a multiple of \(encoding.unitElementCount) elements",
+        found: "\(type.shape.rowLength)")
+    }
+    return encoding
   }
 
   /// Whether the user has chosen the tensor's encoding.

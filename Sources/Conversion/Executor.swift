@@ -113,7 +113,10 @@ private struct WorkList: Sendable {
     let piece = tensor.pieces[run.piece]
     do throws(Failure) {
       let unit = piece.unit(number - run.firstUnit, limit: plan.memory.unitElementLimit)
-      let bytes = try piece.produce(unit, from: plan.source, buffers)
+      let rows = RowQuantizer(
+        type: tensor.type, importance: tensor.importance, refuses: !plan.allowsNonfinite,
+        start: run.start + unit.start)
+      let bytes = try piece.produce(unit, from: plan.source, rows, buffers)
       let position = tensor.offset + (run.start + unit.start).bytes(tensor.type.encoding)
       try outputs[tensor.file].write(bytes, at: position)
       return bytes.count

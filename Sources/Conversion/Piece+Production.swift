@@ -22,15 +22,17 @@ extension Piece {
 
   /// The output bytes of one unit, in one of the buffers.
   ///
-  /// - Throws: `inputOutput`, `badInput` when the source cannot be read.
+  /// - Parameter rows: how rows become blocks, from the unit's first on.
+  /// - Throws: `inputOutput`, `badInput` when the source cannot be read or not be quantized.
   func produce(
-    _ unit: Unit, from checkpoint: Checkpoint, _ buffers: borrowing WorkBuffers
+    _ unit: Unit, from checkpoint: Checkpoint, _ rows: RowQuantizer,
+    _ buffers: borrowing WorkBuffers
   ) throws(Failure) -> UnsafeRawBufferPointer {
     let count = unit.elementCount
     switch origin {
     case .literal(let values):
       values.withUnsafeBytes { buffers.source.copyMemory(from: $0) }
-      return try convert(buffers.source, count, encodings[...], buffers)
+      return try convert(buffers.source, count, encodings[...], rows, buffers)
     case .view(let view):
       let tensor = checkpoint.tensors[view.source]
       let reading = Reading(unit)
@@ -40,15 +42,15 @@ extension Piece {
       try reading.perform(
         from: file.source, at: tensor.offset, encoding: encodings[0], into: bytes)
       if file.manifest.byteOrder == .big { bytes.swapByteOrder(of: encodings[0]) }
-      if reading.isOutputOrder { return try convert(bytes, count, encodings[...], buffers) }
-      return try rearrangeAndConvert(bytes, unit, reading, buffers)
+      if reading.isOutputOrder { return try convert(bytes, count, encodings[...], rows, buffers) }
+      return try rearrangeAndConvert(bytes, unit, reading, rows, buffers)
     }
   }
 
   /// Brings elements that were read in the source's order into the output's, and converts them.
   private func rearrangeAndConvert(
     _ bytes: UnsafeMutableRawBufferPointer, _ unit: Unit, _ reading: Reading,
-    _ buffers: borrowing WorkBuffers
+    _ rows: RowQuantizer, _ buffers: borrowing WorkBuffers
   ) throws(Failure) -> UnsafeRawBufferPointer {
     var encodings = self.encodings[...]
     var elements = bytes
@@ -63,13 +65,13 @@ extension Piece {
     let first = encodings[encodings.startIndex]
     let gathered = UnsafeMutableRawBufferPointer(rebasing: buffers.second[..<count.bytes(first)])
     reading.gather(UnsafeRawBufferPointer(elements), into: gathered, encoding: first)
-    return try convert(gathered, count, encodings, buffers)
+    return try convert(gathered, count, encodings, rows, buffers)
   }
 
   /// Takes elements through the rest of the encodings.
   private func convert(
     _ bytes: UnsafeMutableRawBufferPointer, _ count: Int, _ encodings: ArraySlice<Encoding>,
-    _ buffers: borrowing WorkBuffers
+    _ rows: RowQuantizer, _ buffers: borrowing WorkBuffers
   ) throws(Failure) -> UnsafeRawBufferPointer {
     // There is at least one encoding.
     var current = UnsafeMutableRawBufferPointer(rebasing: bytes[..<count.bytes(encodings.first!)])
@@ -79,8 +81,15 @@ extension Piece {
       let isFirstFree = current.baseAddress != buffers.first.baseAddress
       let room = isLast ? buffers.output : isFirstFree ? buffers.first : buffers.second
       let next = UnsafeMutableRawBufferPointer(rebasing: room[..<count.bytes(encodings[index])])
-      try kernel(encodings[index - 1], encodings[index])(
-        UnsafeRawBufferPointer(current), into: next, elementCount: count)
+      if isLast, wholeRowLength != nil {
+        try rows.encode(UnsafeRawBufferPointer(current), into: next)
+      } else {
+        let kernel = try kernel(encodings[index - 1], encodings[index])
+        try rows.accept(
+          kernel(
+            UnsafeRawBufferPointer(current), into: next, elementCount: count,
+            refuses: rows.refuses))
+      }
       current = next
       index += 1
     }

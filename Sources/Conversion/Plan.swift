@@ -15,6 +15,8 @@ public struct Plan: Sendable {
     /// Its node in `graph`.
     public let node: NodeID
     public let pieces: [Piece]
+    /// nil where it is quantized without.
+    public let importance: TensorImportance?
     /// The file it goes into, as a position in `files`.
     public let file: Int
     /// - Units: bytes from the start of that file.
@@ -46,6 +48,8 @@ public struct Plan: Sendable {
   /// Source tensors that are not written, each with the reason.
   public let dropped: [(name: ByteString, reason: String)]
   public let warnings: [String]
+  /// Whether infinities and NaNs are quantized.
+  public let allowsNonfinite: Bool
   public let memory: MemoryPlan
 
   /// - Units: bytes of all files together.

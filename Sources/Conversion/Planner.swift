@@ -19,6 +19,10 @@ public struct ConversionRequest: Sendable {
   public var mixOptions = GGUFMixOptions()
   /// Whether tensors that are quantized already may be quantized again.
   public var allowsRequantizing = false
+  /// Whether infinities and NaNs may be quantized.
+  public var allowsNonfinite = false
+  /// How much the inputs of matrices matter.
+  public var importance: ImportanceMatrix?
   public var destination: String
   /// - Units: bytes of payload in one file; nil for no limit.
   public var shardByteLimit: Int?
@@ -49,12 +53,20 @@ extension Plan {
     let program = try Program(source, request)
     let model = program.model
     let (rewritten, firings) = try program.graph.rewritten(by: Plan.phases)
-    var pieces: [[Piece]] = []
+    var lowered: [(pieces: [Piece], importance: TensorImportance?)] = []
     for output in rewritten.outputs {
       do throws(Failure) {
-        let lowered = try rewritten.pieces(of: output.node)
-        for piece in lowered { try piece.checkConvertible(from: source) }
-        pieces.append(lowered)
+        let type = rewritten[output.node].type
+        var pieces = try rewritten.pieces(of: output.node)
+        var importance: TensorImportance?
+        if pieces.contains(where: { $0.encodings.first != type.encoding }) {
+          importance = try request.importance(of: output.name, type, program.scheme)
+        }
+        if importance != nil {
+          pieces = pieces.map { $0.encodingWholeRows(of: type.shape.rowLength) }
+        }
+        for piece in pieces { try piece.checkConvertible(from: source) }
+        lowered.append((pieces, importance))
       } catch {
         throw error.located(subject: .tensor(output.name))
       }
@@ -72,12 +84,14 @@ extension Plan {
     isFolder = writing.isFolder
     dropped = model.model.dropped.map { (source.tensors[$0.source].name, $0.reason) }
     warnings = model.warnings + writing.warnings
+    allowsNonfinite = request.allowsNonfinite
     tensors = writing.order.map { place in
       let output = rewritten.outputs[place.output]
       let type = rewritten[output.node].type
       return Tensor(
         name: output.name, type: type, role: model.model.roles[place.output], node: output.node,
-        pieces: pieces[place.output], file: place.file,
+        pieces: lowered[place.output].pieces, importance: lowered[place.output].importance,
+        file: place.file,
         offset: writing.files[place.file].framing.offsets[place.position],
         byteCount: type.byteCount!)  // the framing has checked it
     }
@@ -117,7 +131,9 @@ extension Piece {
           file: file.source.name, expected: "plain elements or q8_0", found: "\(encodings[0])")
       }
     }
-    for (from, to) in zip(encodings, encodings.dropFirst())
+    // Whole rows are encoded by other means.
+    let steps = encodings.dropLast(wholeRowLength == nil ? 0 : 1)
+    for (from, to) in zip(steps, steps.dropFirst())
     where RowKernel(from: from, to: to) == nil {
       throw Failure(
         .usage, "there is no conversion between these types", expected: "\(to)", found: "\(from)")

@@ -29,9 +29,11 @@ struct Tiling {
 
   /// - Parameters:
   ///   - limit: the most elements of a unit, as far as whole blocks allow.
-  ///   - multiple: units begin at multiples of so many elements, of the source and of the output;
-  ///     the view's elements and its contiguous runs are such multiples too.
-  init(_ view: View, limit: Int, multiple: Int) {
+  ///   - sourceMultiple: units begin at multiples of so many elements of the source; its contiguous
+  ///     runs are such multiples too.
+  ///   - multiple: units begin at multiples of so many elements of the output; the view's elements
+  ///     are such a multiple too.
+  init(_ view: View, limit: Int, sourceMultiple: Int, multiple: Int) {
     let view = view.simplified()
     lengths = view.lengths
     strides = view.strides
@@ -55,7 +57,8 @@ struct Tiling {
       axis -= 1
     }
     // The least number of positions that makes whole blocks, here and there.
-    let needed = axis == contiguous ? multiple : multiple / greatestCommonDivisor(inner, multiple)
+    var needed = multiple / greatestCommonDivisor(inner, multiple)
+    if axis == contiguous { needed = leastCommonMultiple(needed, sourceMultiple) }
     let step = min(max(needed, limit / inner / needed * needed), lengths[axis])
     self.axis = axis
     self.step = step
@@ -84,4 +87,8 @@ struct Tiling {
 
 func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
   b == 0 ? a : greatestCommonDivisor(b, a % b)
+}
+
+func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
+  a / greatestCommonDivisor(a, b) * b
 }

@@ -122,6 +122,22 @@ public struct Piece: Sendable, Hashable {
   public let origin: Origin
   /// The encoding in the source file, then those it passes through; the last is the output's.
   public let encodings: [Encoding]
+  /// The length of the rows that are encoded whole; nil where any blocks may be.
+  public let wholeRowLength: Int?
+
+  init(origin: Origin, encodings: [Encoding], wholeRowLength: Int? = nil) {
+    self.origin = origin
+    self.encodings = encodings
+    self.wholeRowLength = wholeRowLength
+  }
+
+  /// The piece with its last encoding made from whole rows of F32.
+  func encodingWholeRows(of length: Int) -> Piece {
+    let before = encodings.dropLast()
+    return Piece(
+      origin: origin, encodings: before + (before.last == .f32 ? [] : [.f32]) + encodings.suffix(1),
+      wholeRowLength: length)
+  }
 
   var elementCount: Int {
     switch origin {

@@ -61,11 +61,12 @@ extension Piece {
   /// How the walk over the piece's elements is cut.
   func tiling(_ view: View, limit: Int) -> Tiling {
     // Units begin at whole blocks of every encoding on the way.
-    let multiple = encodings.map(\.unitElementCount).reduce(1) {
-      $0 / greatestCommonDivisor($0, $1) * $1
-    }
+    let multiple = encodings.map(\.unitElementCount).reduce(
+      wholeRowLength ?? 1, leastCommonMultiple)
     // The runs in which a transposed tensor is read are as short as its units are narrow.
-    return Tiling(view, limit: view.keepsRows ? limit : 16 * limit, multiple: multiple)
+    return Tiling(
+      view, limit: view.keepsRows ? limit : 16 * limit,
+      sourceMultiple: encodings[0].unitElementCount, multiple: multiple)
   }
 
   /// Whether the elements move one by one but are stored in blocks.

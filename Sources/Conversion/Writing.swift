@@ -67,7 +67,7 @@ struct Writing {
     _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
     _ choice: EncodingChoice, _ model: TargetModel, _ tensors: [Declaration], _ shards: [[Int]]
   ) throws(Failure) {
-    let metadata = try ggufMetadata(source, scheme, choice, model, tensors)
+    let metadata = try ggufMetadata(source, request, scheme, choice, model, tensors)
     for (number, shard) in shards.enumerated() {
       var own = number == 0 ? metadata : Metadata()
       if shards.count > 1 {
@@ -97,8 +97,8 @@ struct Writing {
   }
 
   private mutating func ggufMetadata(
-    _ source: Checkpoint, _ scheme: Scheme, _ choice: EncodingChoice, _ model: TargetModel,
-    _ tensors: [Declaration]
+    _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
+    _ choice: EncodingChoice, _ model: TargetModel, _ tensors: [Declaration]
   ) throws(Failure) -> Metadata {
     guard let architecture = model.architecture, let config = model.config,
       let folder = source.folder
@@ -108,14 +108,16 @@ struct Writing {
         metadata.set("general.file_type", .uint32(type))
         metadata.set("general.quantization_version", .uint32(2))
       }
+      request.importance?.describe(in: &metadata)
       return metadata
     }
     let matrices = choice.rule.matrices ?? Writing.firstMatrix(tensors)
-    let (metadata, warnings) = try Accelerators.ggufMetadata(
+    var (metadata, warnings) = try Accelerators.ggufMetadata(
       architecture, config: config, folder: folder,
       fileType: scheme.fileType(matrices: matrices) ?? 0,
       parameters: Writing.parameters(tensors))
     self.warnings += warnings
+    request.importance?.describe(in: &metadata)
     return metadata
   }
 
@@ -269,5 +271,19 @@ extension Checkpoint {
       factors.append(Float(bitPattern: try cursor.read(UInt32.self)))
     }
     return factors
+  }
+}
+
+extension ImportanceMatrix {
+  /// Adds the keys by which a file says what it was quantized with.
+  ///
+  /// - Source: llama.cpp `tools/quantize/quantize.cpp`.
+  fileprivate func describe(in metadata: inout Metadata) {
+    metadata.set("quantize.imatrix.file", .text(path))
+    if let dataset = datasets.first { metadata.set("quantize.imatrix.dataset", .string(dataset)) }
+    metadata.set("quantize.imatrix.entries_count", .uint32(UInt32(clamping: entries.count)))
+    if chunkCount > 0 {
+      metadata.set("quantize.imatrix.chunks_count", .uint32(UInt32(clamping: chunkCount)))
+    }
   }
 }

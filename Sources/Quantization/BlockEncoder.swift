@@ -45,11 +45,22 @@ public struct BlockEncoder: Sendable {
   ///   - importance: `rowLength` weights, none negative, the same for every row.
   /// - Precondition: `rows` holds whole rows and `destination` their blocks; `rowLength` is a
   ///   multiple of `rowMultiple`; there is importance where it is required.
+  /// - Returns: why elements are refused, when `refuses`; then the destination is undefined.
+  @discardableResult
   public func callAsFunction(
     _ rows: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
-    rowLength: Int, importance weights: [Float]? = nil
-  ) {
+    rowLength: Int, importance weights: [Float]? = nil, refuses: Bool = false
+  ) -> Refusal? {
+    let count = rows.count / 4
+    guard refuses, count > 0, let values = rows.baseAddress, let blocks = destination.baseAddress
+    else {
+      encode(rows, into: destination, rowLength: rowLength, importance: weights, on: .best)
+      return nil
+    }
+    let magnitude = Magnitude(values, count)
+    if case .notFinite = magnitude { return magnitude.refusal(block, blocks, count, 0) }
     encode(rows, into: destination, rowLength: rowLength, importance: weights, on: .best)
+    return magnitude.refusal(block, blocks, count, 0)
   }
 
   func encode(

@@ -32,25 +32,38 @@ public struct RowKernel: Sendable {
 
   /// Converts `elementCount` elements, a multiple of both encodings' `unitElementCount`.
   ///
+  /// - Parameter refuses: whether blocks are refused that cannot hold their elements.
+  /// - Returns: why elements are refused; then the destination is undefined. nil when all is well.
   /// - Precondition: both buffers hold so many elements.
+  @discardableResult
   public func callAsFunction(
     _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
-    elementCount: Int
-  ) {
+    elementCount: Int, refuses: Bool = false
+  ) -> Refusal? {
     let sourceBytes = self.source.byteCount(elementCount: elementCount)
     let destinationBytes = self.destination.byteCount(elementCount: elementCount)
     precondition(sourceBytes != nil && source.count >= sourceBytes!)
     precondition(destinationBytes != nil && destination.count >= destinationBytes!)
     guard elementCount > 0, let from = source.baseAddress, let to = destination.baseAddress else {
-      return
+      return nil
     }
     guard let decode, let encode else {
       to.copyMemory(from: from, byteCount: sourceBytes!)  // the precondition
-      return
+      return nil
     }
-    if decode.encoding == .f32 { return encode.run(kernels, from, to, elementCount) }
-    if encode.encoding == .f32 { return decode.run(kernels, from, to, elementCount) }
-    convertInChunks(decode, encode, from, to, elementCount)
+    if encode.encoding == .f32 {
+      decode.run(kernels, from, to, elementCount)
+      return nil
+    }
+    guard case .block(let block) = encode.encoding else {
+      if decode.encoding == .f32 {
+        encode.run(kernels, from, to, elementCount)
+      } else {
+        convertInChunks(decode, encode, from, to, elementCount)
+      }
+      return nil
+    }
+    return quantizeInChunks(decode, encode, block, from, to, elementCount, refuses)
   }
 
   /// Goes through a buffer of floats that stays in the first-level cache.
@@ -66,6 +79,32 @@ public struct RowKernel: Sendable {
         decode.run(kernels, from + bytes(start, source), middle, count)
         encode.run(kernels, middle, to + bytes(start, destination), count)
       }
+    }
+  }
+
+  /// The same with a look at the floats between.
+  private func quantizeInChunks(
+    _ decode: Decoder, _ encode: Encoder, _ block: BlockType, _ from: UnsafeRawPointer,
+    _ to: UnsafeMutableRawPointer, _ elementCount: Int, _ refuses: Bool
+  ) -> Refusal? {
+    // Searches for scales take several blocks at once.
+    let chunk = block == .q8_0 ? 2048 : 16384
+    return withUnsafeTemporaryAllocation(of: Float.self, capacity: chunk) { floats in
+      let middle = UnsafeMutableRawPointer(floats.baseAddress!)  // the capacity is not 0
+      for start in stride(from: 0, to: elementCount, by: chunk) {
+        let count = min(chunk, elementCount - start)
+        var values = from + bytes(start, source)
+        let blocks = to + bytes(start, destination)
+        if decode.encoding != .f32 {
+          decode.run(kernels, values, middle, count)
+          values = UnsafeRawPointer(middle)
+        }
+        let magnitude = refuses ? Magnitude(values, count) : .usual
+        if case .notFinite = magnitude { return magnitude.refusal(block, blocks, count, start) }
+        encode.run(kernels, values, blocks, count)
+        if let refusal = magnitude.refusal(block, blocks, count, start) { return refusal }
+      }
+      return nil
     }
   }
 

@@ -3,6 +3,7 @@ import ArgumentParser
 import Conversion
 import Foundation
 import TensorTypes
+import WeightFormats
 
 /// What `convert` and `explain` share: the target and how tensors are encoded.
 struct ConversionOptions: ParsableArguments {
@@ -35,6 +36,12 @@ struct ConversionOptions: ParsableArguments {
   @Option(help: "The type of the token embedding.")
   var embeddingType: String?
 
+  @Option(help: "How much the inputs of matrices matter, as llama.cpp's imatrix tool writes it.")
+  var imatrix: String?
+
+  @Flag(help: "Quantize infinities and NaNs, and values too large for a block's scale.")
+  var allowNonfinite = false
+
   @Flag(help: "Quantize tensors again that are quantized already, which adds error to error.")
   var allowRequantize = false
 
@@ -55,6 +62,8 @@ struct ConversionOptions: ParsableArguments {
     request.mixOptions.isPure = pure
     request.mixOptions.outputType = try outputType.flatMap(request.target.encoding)
     request.mixOptions.embeddingType = try embeddingType.flatMap(request.target.encoding)
+    request.importance = try imatrix.map(ImportanceMatrix.init(path:))
+    request.allowsNonfinite = allowNonfinite
     request.allowsRequantizing = allowRequantize
     return request
   }

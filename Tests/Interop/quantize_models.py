@@ -22,7 +22,6 @@ FILE_TYPES = {
     "iq3_xs": 22, "iq3_xxs": 23, "iq1_s": 24, "iq4_nl": 25, "iq3_s": 26, "iq3_m": 27, "iq2_s": 28, "iq2_m": 29,
     "iq4_xs": 30, "iq1_m": 31, "tq1_0": 36, "tq2_0": 37, "mxfp4_moe": 38, "q1_0": 40, "q2_0": 41,
 }
-NEED_MATRIX = {"iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq2_m", "iq3_xxs", "iq3_xs", "q2_k_s"}
 
 # name: architecture, layers, heads, key-value heads, experts, embedding length, feed-forward length, whether tied
 MODELS = {
@@ -142,6 +141,10 @@ def read_back(entries, counts=3):
     return {tensor: (values * numpy.float32(counts)) / numpy.float32(counts) for tensor, values in entries.items()}
 
 
+class Refused(Exception):
+    """llama.cpp does not quantize this model so."""
+
+
 def quantize(source, out, mix, entries=None, **options):
     """llama.cpp's quantizer: options are fields of its parameters."""
     parameters = llama_cpp.llama_model_quantize_default_params()
@@ -162,5 +165,5 @@ def quantize(source, out, mix, entries=None, **options):
         keep.append(array)
     status = llama_cpp.llama_model_quantize(str(source).encode(), str(out).encode(), ctypes.byref(parameters))
     if status:
-        raise RuntimeError(f"llama_model_quantize returned {status}")
+        raise Refused(f"llama_model_quantize returned {status}")
     return out

@@ -83,4 +83,8 @@ const struct port_kernels *port_kernels_for(int index);
 /// The kernels of the fastest path that the CPU has.
 const struct port_kernels *port_best_kernels(void);
 
+/// The bits of the greatest magnitude of `count` floats, at any address: above 0x7F7FFFFF when one
+/// of them is infinite or NaN.
+uint32_t port_greatest_magnitude(const void *source, size_t count);
+
 #endif
