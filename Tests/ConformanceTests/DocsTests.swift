@@ -18,8 +18,16 @@ import WeightFormats
     let target = try Target.named(name.rawValue)
     let page = read("docs/targets/\(name.rawValue).md")
     for scheme in target.schemes + [target.defaultScheme] {
-      #expect(page.contains("`\(scheme.name)`"), "\(scheme.name)")
+      #expect(page.contains("| `\(scheme.name)` |"), "\(scheme.name)")
     }
+    let plain = target.schemes.filter { if case .mix = $0 { false } else { true } }
+    #expect(read("docs/cli.md").contains("`\(plain.map(\.name).joined(separator: " "))`"))
+  }
+
+  @Test(arguments: GGUFMix.all)
+  func everyMixStandsInTheTable(_ mix: GGUFMix) {
+    let row = "| `\(mix.name)` | \(mix.fileType) | \(mix.defaultType.name.uppercased()) |"
+    #expect(read("docs/targets/gguf.md").contains(row))
   }
 
   @Test(arguments: Architecture.all.indices)
