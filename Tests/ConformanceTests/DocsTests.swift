@@ -17,17 +17,18 @@ import WeightFormats
   func everyTargetHasItsPageWithEveryScheme(_ name: Target.Name) throws {
     let target = try Target.named(name.rawValue)
     let page = read("docs/targets/\(name.rawValue).md")
-    for scheme in target.schemes + [target.defaultScheme] {
+    let plain = target.schemes.filter { if case .mix = $0 { false } else { true } }
+    for scheme in plain + [target.defaultScheme] {
       #expect(page.contains("| `\(scheme.name)` |"), "\(scheme.name)")
     }
-    let plain = target.schemes.filter { if case .mix = $0 { false } else { true } }
     #expect(read("docs/cli.md").contains("`\(plain.map(\.name).joined(separator: " "))`"))
   }
 
   @Test(arguments: GGUFMix.all)
   func everyMixStandsInTheTable(_ mix: GGUFMix) {
-    let row = "| `\(mix.name)` | \(mix.fileType) | \(mix.defaultType.name.uppercased()) |"
-    #expect(read("docs/targets/gguf.md").contains(row))
+    let cells = "| \(mix.fileType) | \(mix.defaultType.name.uppercased()) |"
+    let lines = read("docs/targets/gguf-mixes.md").split(separator: "\n")
+    #expect(lines.contains { $0.contains("`\(mix.name)`") && $0.contains(cells) })
   }
 
   @Test(arguments: Architecture.all.indices)
@@ -52,6 +53,10 @@ import WeightFormats
     for type in GGUFTensorType.all {
       let (block, bytes) = (type.encoding.unitElementCount, type.encoding.unitByteCount)
       #expect(gguf.contains("| \(type.id) | \(type.name) | \(block) | \(bytes) |"), "\(type.name)")
+    }
+    let blocks = read("docs/types/blocks.md") + read("docs/types/q8_0.md")
+    for block in BlockType.all {
+      #expect(blocks.contains(block.name.uppercased()), "\(block.name)")
     }
     let plain = read("docs/types/plain.md")
     for dtype in DType.allCases {
