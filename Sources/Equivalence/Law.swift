@@ -1,0 +1,66 @@
+import ReferenceKernels
+import TensorTypes
+
+/// How the stored values of a tensor must follow from the values that the source's graph gives.
+enum Law: Sendable {
+  /// One encoding on both sides: the same bytes.
+  case bitExact
+  /// The nearest value of a format. F64 may pass through F32 first.
+  case rounded(FloatFormat, DType, viaF32: Bool)
+  /// The same numbers in a wider dtype.
+  case exactValue
+  case blocks(BlockLaw)
+  /// Nothing is known; the reason in words.
+  case unknown(String)
+
+  init(from source: Encoding, to converted: Encoding) {
+    if source == converted {
+      self = .bitExact
+      return
+    }
+    if source == .plain(.c64) || converted == .plain(.c64) {
+      self = .unknown("complex numbers are compared as they are stored only")
+      return
+    }
+    switch converted {
+    case .block(let type): self = .blocks(BlockLaw.of(type))
+    case .plain(.f32), .plain(.f16), .plain(.bf16):
+      // The guard above leaves dtypes that have a format.
+      guard case .plain(let dtype) = converted, let format = FloatFormat(dtype) else {
+        self = .exactValue
+        return
+      }
+      self = source.isWhole ? .exactValue : .rounded(format, dtype, viaF32: source == .plain(.f64))
+    case .plain(.f64): self = .exactValue
+    case .plain(let dtype):
+      self =
+        source.isWhole && Encoding.plain(dtype).isWhole
+        ? .exactValue : .unknown("there is no rule for rounding to \(dtype.name)")
+    }
+  }
+
+  /// In a few words, for reports.
+  var summary: String {
+    switch self {
+    case .bitExact: "the same bits"
+    case .rounded(_, let dtype, let viaF32):
+      viaF32 ? "rounded to \(dtype.name), through F32 or not" : "rounded once to \(dtype.name)"
+    case .exactValue: "the same numbers"
+    case .blocks(let law): "quantized to \(law.type.name)"
+    case .unknown(let reason): reason
+    }
+  }
+}
+
+extension Encoding {
+  /// Whether the elements are whole numbers or truth values.
+  var isWhole: Bool {
+    guard case .plain(let dtype) = self else { return false }
+    return switch dtype.kind {
+    case .boolean, .signed, .unsigned: true
+    case .float, .complex, .exponent: false
+    }
+  }
+
+  var isBlock: Bool { if case .block = self { true } else { false } }
+}

@@ -1,0 +1,99 @@
+import ByteIO
+import TensorTypes
+import WeightFormats
+
+extension Expectation {
+  /// Checks config, tokenizer and settings files between two checkpoints in Hugging Face's layout.
+  func checkSmallFiles(into report: inout VerificationReport) throws(Failure) {
+    guard converted.format == .safetensors else { return }
+    guard source.format == .safetensors, source.config != nil else {
+      report.notChecked.append("config and tokenizer files: the source has none of this layout")
+      return
+    }
+    guard let from = source.folder, let to = converted.folder, converted.config != nil else {
+      if converted.folder?.path == converted.path {
+        report.findings.append(
+          Finding(.smallFile, .file("config.json"), .fail, measured: "no such file"))
+      } else {
+        report.notChecked.append("config and tokenizer files: the converted file stands alone")
+      }
+      return
+    }
+    checkConfig(into: &report)
+    for name in Expectation.smallFiles {
+      guard let expected = try from.bytes(of: name) else { continue }
+      let found = try to.bytes(of: name)
+      var isSame = found == expected
+      if !isSame, let found, name.hasSuffix(".json") {
+        isSame = isSameJSON(try JSON(parsing: found), try JSON(parsing: expected))
+      }
+      report.findings.append(
+        Finding(
+          .smallFile, .file(name), isSame ? .pass : .fail,
+          measured: isSame ? "the same" : found == nil ? "no such file" : "another content"))
+    }
+  }
+
+  /// What transformers and sentence-transformers read beside config and weights.
+  private static let smallFiles = [
+    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+    "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja",
+    "generation_config.json", "modules.json", "sentence_bert_config.json",
+  ]
+
+  /// Keys of `config.json` that a conversion may change, or that no model reads.
+  private static let freeKeys: Set<ByteString> = [
+    "dtype", "torch_dtype", "transformers_version", "_name_or_path",
+  ]
+
+  private func checkConfig(into report: inout VerificationReport) {
+    // The caller has found both.
+    let expected = source.config?.object ?? JSONObject()
+    let found = converted.config?.object ?? JSONObject()
+    for member in expected.members where !Expectation.freeKeys.contains(member.key) {
+      let value = found[member.key]
+      let isSame = value.map { isSameJSON($0, member.value) } ?? false
+      report.findings.append(
+        Finding(
+          .config, .key(member.key), isSame ? .pass : .fail,
+          measured: value.map(summary) ?? "nothing", bound: summary(member.value)))
+    }
+    for member in found.members
+    where expected[member.key] == nil && !Expectation.freeKeys.contains(member.key) {
+      report.findings.append(
+        Finding(
+          .config, .key(member.key), .fail, measured: summary(member.value),
+          bound: "nothing: the source does not have it", likelyCause: "the key was added"))
+    }
+  }
+}
+
+/// Whether two values are equal, whatever the order of members and the spelling of numbers.
+func isSameJSON(_ a: JSON, _ b: JSON) -> Bool {
+  switch (a, b) {
+  case (.object(let x), .object(let y)):
+    return x.members.count == y.members.count
+      && x.members.allSatisfy { member in
+        y[member.key].map { isSameJSON(member.value, $0) } ?? false
+      }
+  case (.array(let x), .array(let y)):
+    return x.count == y.count && zip(x, y).allSatisfy(isSameJSON)
+  default:
+    if let x = a.double, let y = b.double { return x == y }
+    return a == b
+  }
+}
+
+private func summary(_ value: JSON) -> String {
+  switch value {
+  case .null: "null"
+  case .bool(let value): "\(value)"
+  case .integer(let value): "\(value)"
+  case .number(let value): "\(value)"
+  case .string(let text): text.utf8.count <= 60 ? "'\(text)'" : "a text of \(text.utf8.count) bytes"
+  case .array(let values):
+    values.count <= 8
+      ? "[\(values.map(summary).joined(separator: ", "))]" : "an array of \(values.count)"
+  case .object(let object): "an object of \(object.members.count)"
+  }
+}

@@ -1,0 +1,117 @@
+import GraphRewriting
+import ReferenceKernels
+import TensorTypes
+import WeightFormats
+
+/// Decides whether a converted checkpoint still computes what its source computes.
+///
+/// Both ends are read from disk; what should hold follows from the source's graph before any
+/// rewriting, evaluated by the reference kernels. No code is shared with the conversion.
+public enum Verification {
+  /// Compares as deep as is asked and possible.
+  ///
+  /// - Parameters:
+  ///   - progress: called from any thread with the bytes of the converted checkpoint compared since
+  ///     the last call.
+  /// - Throws: `badInput` for a source that cannot be understood, `inputOutput`, `interrupted`,
+  ///   `usage` for a memory limit that is too low. What differs is no error but a finding.
+  public static func run(
+    source: Checkpoint, converted: Checkpoint, _ request: VerificationRequest,
+    isCancelled: @escaping @Sendable () -> Bool = { false },
+    progress: @escaping @Sendable (_ byteCount: Int) -> Void = { _ in }
+  ) throws(Failure) -> VerificationReport {
+    var report = VerificationReport(source: source.path, converted: converted.path, request)
+    let expectation = try Expectation(source: source, converted: converted)
+    report.notes += expectation.warnings
+    expectation.checkTensors(into: &report)
+    expectation.checkMetadata(into: &report)
+    try expectation.checkSmallFiles(into: &report)
+    report.close(.structure)
+    let deepest = request.level ?? .values
+    if deepest >= .values {
+      let comparison = Comparison(
+        evaluation: Evaluation(
+          expectation.graph, source: CheckpointTensors(checkpoint: source)),
+        converted: CheckpointTensors(checkpoint: converted), request: request,
+        isCancelled: isCancelled, progress: progress)
+      try expectation.checkValues(comparison, into: &report)
+      report.close(.values)
+    }
+    for level in Level.allCases where report.levels.last!.level < level {  // structure at least
+      report.notChecked.append(
+        "the \(level.rawValue) level: " + (level.missing ?? "it was not asked for"))
+    }
+    try source.checkUnchanged()
+    try converted.checkUnchanged()
+    var verdicts = report.levels.map(\.verdict)
+    if let asked = request.level, asked > .values { verdicts.append(.inconclusive) }
+    report.verdict = .all(verdicts)
+    return report
+  }
+}
+
+extension VerificationReport {
+  /// Sums up the findings of a level.
+  fileprivate mutating func close(_ level: Level) {
+    let own = findings.filter { Check[$0.check].level == level }
+    levels.append(
+      LevelResult(
+        level: level, verdict: .all(own.map(\.verdict)), findingCount: own.count,
+        failureCount: own.count { $0.verdict == .fail }))
+  }
+}
+
+extension Expectation {
+  /// Checks the values of every tensor that both sides have with the same shape.
+  func checkValues(
+    _ comparison: Comparison, into report: inout VerificationReport
+  ) throws(Failure) {
+    var pairs: [Comparison.Pair] = []
+    var chosen: [Tensor] = []
+    let numbers = [ByteString: Int](
+      uniqueKeysWithValues: converted.tensors.enumerated().map { ($1.name, $0) })
+    for tensor in tensors {
+      guard let number = numbers[tensor.name] else { continue }
+      let found = converted.tensors[number].type
+      guard found.shape.elementCount == type(tensor).shape.elementCount,
+        found.shape.rowLength == type(tensor).shape.rowLength
+      else {
+        report.notChecked.append("the values of '\(tensor.name)': its shape is another")
+        continue
+      }
+      pairs.append(
+        Comparison.Pair(
+          name: tensor.name, node: tensor.node, converted: number,
+          law: Law(from: type(tensor).encoding, to: found.encoding)))
+      chosen.append(tensor)
+    }
+    let metrics = try comparison.metrics(of: pairs)
+    var causes = LikelyCauses(expectation: self, comparison: comparison, pairs: pairs)
+    for (position, pair) in pairs.enumerated() {
+      let found = converted.tensors[pair.converted].type
+      var findings = ValueFindings(pair: pair, shape: found.shape, metrics: metrics[position])
+        .findings
+      let verdict = Verdict.all(findings.map(\.verdict))
+      if verdict != .pass {
+        let cause = try causes.cause(for: position, metrics[position], findings)
+        for index in findings.indices where findings[index].verdict != .pass {
+          findings[index].likelyCause = cause
+          findings[index].derivation = derivation(chosen[position])
+        }
+      }
+      report.findings += findings
+      report.tensors.append(
+        TensorReport(
+          name: pair.name, expected: type(chosen[position]), found: found, law: pair.law.summary,
+          metrics: metrics[position].comparedCount > 0 ? metrics[position] : nil,
+          verdict: verdict))
+    }
+    let compared = metrics.reduce(0) { $0 + $1.comparedCount }
+    let total = metrics.reduce(0) { $0 + $1.elementCount }
+    if compared < total {
+      report.notChecked.append(
+        "\(total - compared) of \(total) values: rows were sampled with seed "
+          + "\(comparison.request.seed), or no rule is known")
+    }
+  }
+}
