@@ -76,6 +76,7 @@ struct BlockComparison: ~Copyable {
     var fixed = 0.0
     /// Half gaps that the nearest code may be away.
     var gaps = 1.0
+    var isNegative: Bool
   }
 
   private func check(
@@ -91,23 +92,25 @@ struct BlockComparison: ~Copyable {
       case .afterRounding:
         // Under a scale of zero all codes are the same.
         if scale == 0 { continue }
-        allowance = Allowance(step: scale.magnitude)
+        allowance = Allowance(step: scale.magnitude, isNegative: scale < 0)
       case .beforeRounding(let multiple):
+        if scale == 0, multiple > 1 { continue }
         allowance = rounded(scale, offset, multiple)
       case .bySearch(let formula):
         let exact = Exact(formula, values.source, count: size)
         let isPlain =
           FloatFormat.f16.rounding(Double(exact.scale)) == scale
           && FloatFormat.f16.rounding(Double(exact.offset)) == offset
-        if isPlain {
+        if case .magnitude(let steps) = formula, !isPlain {
+          allowance = rounded(scale, offset, 1)
+          compareNoise(values, exact.scale, steps, into: &metrics)
+        } else if isPlain, formula.hasOneScale || scale.magnitude >= 0x1p-14 {
           allowance = Allowance(
             step: Double(exact.scale.magnitude),
             perLevel: (Double(exact.scale) - scale).magnitude,
-            fixed: (Double(exact.offset) - offset).magnitude)
-        } else if case .magnitude(let steps) = formula {
-          allowance = rounded(scale, offset, 1)
-          compareNoise(values, exact.scale, steps, into: &metrics)
+            fixed: (Double(exact.offset) - offset).magnitude, isNegative: exact.scale < 0)
         } else {
+          // Found by search; a subnormal scale may be the formula's by chance.
           var wide = rounded(scale, offset, 1)
           wide.gaps = 2
           allowance = wide
@@ -117,8 +120,8 @@ struct BlockComparison: ~Copyable {
         source: values.source + group * size, converted: values.converted + group * size,
         count: size, start: values.start + group * size)
       let ratio = check(
-        scalar, block.codes + group * size, part, allowance, isNegative: scale < 0,
-        offset: offset.magnitude, into: &metrics)
+        scalar, block.codes + group * size, part, allowance, offset: offset.magnitude,
+        into: &metrics)
       worst = max(worst, ratio)
     }
     metrics.noteBlock(values.start / law.type.elementCount, error: worst)
@@ -128,17 +131,19 @@ struct BlockComparison: ~Copyable {
   private func rounded(_ scale: Double, _ offset: Double, _ multiple: Double) -> Allowance {
     let slack = max(scale.magnitude * 0x1p-11, multiple * 0x1p-25)
     let fixed = scalar!.grid.hasOffset ? max(offset.magnitude * 0x1p-11, 0x1p-25) : 0
-    return Allowance(step: scale.magnitude + slack, perLevel: slack, fixed: fixed)
+    return Allowance(
+      step: scale.magnitude + slack, perLevel: slack, fixed: fixed,
+      isNegative: scale.sign == .minus)
   }
 
   /// The largest distance over what is allowed.
   private func check(
     _ scalar: BlockLaw.Scalar, _ codes: UnsafePointer<UInt8>, _ values: Values,
-    _ allowance: Allowance, isNegative: Bool, offset: Double, into metrics: inout Metrics
+    _ allowance: Allowance, offset: Double, into metrics: inout Metrics
   ) -> Double {
     var worst = 0.0
-    let above = isNegative ? scalar.below : scalar.above
-    let below = isNegative ? scalar.above : scalar.below
+    let above = allowance.isNegative ? scalar.below : scalar.above
+    let below = allowance.isNegative ? scalar.above : scalar.below
     let half = allowance.step * allowance.gaps
     above.withUnsafeBufferPointer { above in
       below.withUnsafeBufferPointer { below in

@@ -21,6 +21,9 @@ struct BlockLaw: Sendable {
     case signed(Float)
     /// Largest less smallest over a number; the smallest is the offset.
     case range(Float)
+
+    /// Whether every encoder uses this formula.
+    var hasOneScale: Bool { if case .magnitude = self { true } else { false } }
   }
 
   /// Of a type whose elements have codes of their own.
@@ -49,7 +52,7 @@ struct BlockLaw: Sendable {
     for _ in 0..<Int(bits) { limit /= 2 }
     // The fraction of a bit, linearly: a little more than the power.
     limit *= 1 - (bits - bits.rounded(.down)) / 2
-    noiseBound = min(0.95, limit)
+    noiseBound = min(0.99, limit)
     guard case .scalar(let grid) = decoder.kind else {
       scalar = nil
       return

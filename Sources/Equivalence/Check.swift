@@ -82,7 +82,7 @@ public struct Check: Sendable {
         + "farther; beyond the last level nothing is nearer"),
     Check(
       .quantizationNoise, .values, metric: "RMS of the error over RMS of the source",
-      bound: "8 · 2^-b for b bits a weight, at most 0.95; for q8_0, the reference's on each block",
+      bound: "8 · 2^-b for b bits a weight, at most 0.99; for q8_0, the reference's on each block",
       because:
         "b bits can bring the error to 2^-b; peaks and shared scales may cost three of them, "
         + "and 1 is what a tensor of zeros has"),

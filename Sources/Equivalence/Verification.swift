@@ -93,7 +93,7 @@ extension Expectation {
         .findings
       let verdict = Verdict.all(findings.map(\.verdict))
       if verdict != .pass {
-        let cause = try causes.cause(for: position, metrics[position], findings)
+        let cause = try causes.cause(for: position, metrics[position])
         for index in findings.indices where findings[index].verdict != .pass {
           findings[index].likelyCause = cause
           findings[index].derivation = derivation(chosen[position])

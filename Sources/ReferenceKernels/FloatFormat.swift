@@ -55,7 +55,7 @@ public struct FloatFormat: Sendable, Hashable {
   }
 
   /// The exponent of the smallest normal number, which is also that of the subnormal ones.
-  var leastExponent: Int { 1 - bias }
+  public var leastExponent: Int { 1 - bias }
 
   /// The largest finite value of a format with IEEE specials.
   public var greatestFinite: Double {
