@@ -51,10 +51,11 @@ let library: [Target.Dependency] = modules.map { .init(stringLiteral: $0.name) }
 
 /// `Tests/` mirrors `Sources/`; `ConformanceTests` walks the tables of all modules.
 let tests: [Target] =
-  [
-    "TensorTypes", "ByteIO", "Quantization", "Accelerators", "ReferenceKernels",
+  [.target(name: "Support", dependencies: ["ByteIO", "CZstd", "TensorTypes"], path: "Tests/Support")]
+  + [
+    "TensorTypes", "ByteIO", "WeightFormats", "Quantization", "Accelerators", "ReferenceKernels",
     "Conformance",
-  ].map { .testTarget(name: $0 + "Tests", dependencies: library) }
+  ].map { .testTarget(name: $0 + "Tests", dependencies: library + ["Support"]) }
   + [.testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"])]
 
 let package = Package(

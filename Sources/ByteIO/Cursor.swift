@@ -30,7 +30,7 @@ public struct Cursor: ~Copyable {
   /// The next integer, in the cursor's byte order.
   public mutating func read<T: FixedWidthInteger>(_ type: T.Type) throws(Failure) -> T {
     let width = MemoryLayout<T>.size
-    try fill(width, as: "\(type)")
+    try fill(width)
     let start = position - windowStart
     let raw = window.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start, as: T.self) }
     position += width
@@ -40,12 +40,12 @@ public struct Cursor: ~Copyable {
   /// The next `count` bytes.
   public mutating func readBytes(_ count: Int) throws(Failure) -> [UInt8] {
     if count <= windowByteCount {
-      try fill(count, as: "\(count) bytes")
+      try fill(count)
       let start = position - windowStart
       position += count
       return Array(window[start..<start + count])
     }
-    try require(count, as: "\(count) bytes")
+    try require(count)
     let bytes = try source.bytes(at: position, count: count)
     position += count
     return bytes
@@ -56,7 +56,7 @@ public struct Cursor: ~Copyable {
     let start = position
     let text: ByteString?
     if count <= windowByteCount {
-      try fill(count, as: "\(count) bytes of text")
+      try fill(count)
       let first = position - windowStart
       text = window.withUnsafeBufferPointer {
         ByteString(validatingBuffer: UnsafeBufferPointer(rebasing: $0[first..<first + count]))
@@ -70,28 +70,28 @@ public struct Cursor: ~Copyable {
   }
 
   public mutating func skip(_ count: Int) throws(Failure) {
-    try require(count, as: "\(count) bytes")
+    try require(count)
     position += count
   }
 
   /// - Throws: `badInput` when fewer than `count` bytes are left.
-  public func require(_ count: Int, as what: String) throws(Failure) {
-    guard count >= 0, count <= remaining else { throw tooShort(what, max(0, remaining)) }
+  public func require(_ count: Int) throws(Failure) {
+    guard count >= 0, count <= remaining else { throw tooShort(count, max(0, remaining)) }
   }
 
   /// Makes the next `count` bytes lie in the window.
-  private mutating func fill(_ count: Int, as what: String) throws(Failure) {
-    try require(count, as: what)
+  private mutating func fill(_ count: Int) throws(Failure) {
+    try require(count)
     if position >= windowStart, position + count <= windowStart + window.count { return }
     window = try source.bytes(at: position, atMost: max(count, windowByteCount))
     windowStart = position
-    guard count <= window.count else { throw tooShort(what, window.count) }
+    guard count <= window.count else { throw tooShort(count, window.count) }
   }
 
-  private func tooShort(_ expected: String, _ found: Int) -> Failure {
+  private func tooShort(_ count: Int, _ found: Int) -> Failure {
     Failure(
       .badInput, "the file ends too early", file: source.name, offset: position,
-      expected: expected, found: "\(found) bytes to the end of the file")
+      expected: "\(count) bytes", found: "\(found) to the end of the file")
   }
 
   private func notUTF8(_ start: Int, _ count: Int) throws(Failure) -> Failure {

@@ -54,10 +54,16 @@ public struct Format: Sendable {
     {
       return format
     }
-    let shown = start.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
     throw Failure(
       .badInput, "the file is in no known format", file: source.name, offset: 0,
       expected: "one of " + all.map(\.name.rawValue).joined(separator: ", "),
-      found: start.isEmpty ? "an empty file" : "bytes \(shown.joined(separator: " "))")
+      found: start.isEmpty ? "an empty file" : "bytes \(start.prefix(8).hexadecimal)")
+  }
+}
+
+extension Sequence<UInt8> {
+  /// Two digits a byte, for messages: `47 47 55 46`.
+  var hexadecimal: String {
+    map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined(separator: " ")
   }
 }

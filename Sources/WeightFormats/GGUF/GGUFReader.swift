@@ -37,7 +37,9 @@ private struct GGUFReader: ~Copyable {
   mutating func readHeader() throws(Failure) {
     let magic = try cursor.readBytes(4)
     guard magic == GGUF.magic else {
-      throw failure("the magic is wrong", at: 0, expected: "'GGUF'", found: "\(magic)")
+      throw failure(
+        "the magic is wrong", at: 0, expected: "bytes \(GGUF.magic.hexadecimal)",
+        found: "bytes \(magic.hexadecimal)")
     }
     var number = try cursor.read(UInt32.self)
     // The version is small: when its low half is zero, the bytes stand in the other order.
@@ -53,29 +55,28 @@ private struct GGUFReader: ~Copyable {
     manifest.version = small
     // The least entry has an empty name, no axes, a type and an offset.
     let least = GGUF.ValueType.string.leastByteCount(version: version)
-    tensorCount = try readCount("tensors", leastByteCount: least + 16)
-    itemCount = try readCount("metadata values", leastByteCount: least + 5)
+    tensorCount = try readCount(
+      leastByteCount: least + 16, excess: "the number of tensors is too large")
+    itemCount = try readCount(
+      leastByteCount: least + 5, excess: "the number of metadata values is too large")
   }
 
   /// A count whose things need at least so many bytes each, and so cannot exceed what is left.
   private mutating func readCount(
-    _ what: String, leastByteCount: Int, limit: Int = .max
+    leastByteCount: Int, limit: Int = .max, excess: String
   ) throws(Failure) -> Int {
     let offset = cursor.position
     let raw = version == 1 ? UInt64(try cursor.read(UInt32.self)) : try cursor.read(UInt64.self)
     let rest = max(0, min(cursor.remaining, GGUF.headerByteLimit - cursor.position))
     let most = min(limit, rest / leastByteCount)
     guard let count = Int(exactly: raw), count <= most else {
-      throw failure(
-        "the number of \(what) is too large", at: offset,
-        expected: "at most \(most)", found: "\(raw)")
+      throw failure(excess, at: offset, expected: "at most \(most)", found: "\(raw)")
     }
     return count
   }
 
-  private mutating func readText(_ what: String, limit: Int) throws(Failure) -> ByteString {
-    let count = try readCount("bytes of \(what)", leastByteCount: 1, limit: limit)
-    return try cursor.readText(count)
+  private mutating func readText(limit: Int, excess: String) throws(Failure) -> ByteString {
+    try cursor.readText(try readCount(leastByteCount: 1, limit: limit, excess: excess))
   }
 
   // MARK: - Metadata
@@ -83,8 +84,10 @@ private struct GGUFReader: ~Copyable {
   mutating func readMetadata() throws(Failure) {
     for _ in 0..<itemCount {
       let offset = cursor.position
-      let key = try readText("a key", limit: GGUF.keyByteLimit)
-      guard !key.isEmpty else { throw failure("a metadata key is empty", at: offset) }
+      let key = try readText(limit: GGUF.keyByteLimit, excess: "a key is too long")
+      guard !key.isEmpty else {
+        throw failure("a key is empty", at: offset, expected: "at least 1 byte", found: "0")
+      }
       if key == GGUF.alignmentKey { alignmentAt = offset }
       do throws(Failure) {
         let value = try readValue(try readValueType())
@@ -117,12 +120,16 @@ private struct GGUFReader: ~Copyable {
     case .int32: .int32(try cursor.read(Int32.self))
     case .float32: .float32(Float(bitPattern: try cursor.read(UInt32.self)))
     case .bool: .bool(try readBool())
-    case .string: .string(try readText("a value", limit: GGUF.stringByteLimit))
+    case .string: .string(try readString())
     case .array: .array(try readArray())
     case .uint64: .uint64(try cursor.read(UInt64.self))
     case .int64: .int64(try cursor.read(Int64.self))
     case .float64: .float64(Double(bitPattern: try cursor.read(UInt64.self)))
     }
+  }
+
+  private mutating func readString() throws(Failure) -> ByteString {
+    try readText(limit: GGUF.stringByteLimit, excess: "a string is too long")
   }
 
   private mutating func readBool() throws(Failure) -> Bool {
@@ -144,8 +151,8 @@ private struct GGUFReader: ~Copyable {
         found: "9")
     }
     let count = try readCount(
-      "array elements", leastByteCount: type.leastByteCount(version: version),
-      limit: GGUF.arrayElementLimit)
+      leastByteCount: type.leastByteCount(version: version), limit: GGUF.arrayElementLimit,
+      excess: "the number of array elements is too large")
     return switch type {
     case .uint8: .uint8(try readIntegers(count))
     case .int8: .int8(try readIntegers(count))
@@ -178,7 +185,7 @@ private struct GGUFReader: ~Copyable {
   private mutating func readStrings(_ count: Int) throws(Failure) -> [ByteString] {
     var values: [ByteString] = []
     for _ in 0..<count {
-      values.append(try readText("an array element", limit: GGUF.stringByteLimit))
+      values.append(try readString())
     }
     return values
   }
@@ -192,10 +199,12 @@ private struct GGUFReader: ~Copyable {
     var names = Set<ByteString>()
     for _ in 0..<tensorCount {
       let at = cursor.position
-      let name = try readText("a tensor name", limit: GGUF.nameByteLimit - 1)
+      let name = try readText(
+        limit: GGUF.nameByteLimit - 1, excess: "a tensor name is too long")
       do throws(Failure) {
         guard !name.utf8.contains(0) else {
-          throw failure("the tensor name has a zero byte", at: at)
+          throw failure(
+            "the tensor name has a zero byte", at: at, expected: "text without", found: "one")
         }
         guard names.insert(name).inserted else {
           throw failure(
@@ -260,15 +269,11 @@ private struct GGUFReader: ~Copyable {
     guard let row = GGUFTensorType.with(id: id) else { throw unknownType(id, at: typeAt) }
     let type = TensorType(shape: Shape(axes.reversed()), encoding: row.encoding)
     guard let byteCount = type.byteCount else {
-      if type.shape.elementCount == nil {
-        throw failure(
-          "the shape is too large", at: axesAt, expected: "fewer than 2^63 elements",
-          found: "\(type.shape)")
-      }
+      let unit = row.encoding.unitElementCount
+      let fits = type.shape.rowLength.isMultiple(of: unit)
       throw failure(
-        "the shape does not fit the type", at: axesAt,
-        expected: "rows of a multiple of \(row.encoding.unitElementCount) elements and less than "
-          + "2^63 bytes",
+        fits ? "the tensor is too large" : "the rows do not fit the type", at: axesAt,
+        expected: fits ? "less than 2^63 bits" : "a multiple of \(unit) elements",
         found: "\(row.name) \(type.shape)")
     }
     return (type, byteCount)

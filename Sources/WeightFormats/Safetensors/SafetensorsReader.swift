@@ -31,8 +31,11 @@ func readSafetensors(_ source: any ByteSource) throws(Failure) -> Manifest {
     if name == Safetensors.metadataKey {
       guard !hasMetadata else { throw duplicate(name, .key(name), source, offset) }
       hasMetadata = true
-      try readMetadata(&s, into: &manifest.metadata, source)
-      return
+      do throws(Failure) {
+        return try readMetadata(&s, into: &manifest.metadata, source)
+      } catch {
+        throw error.located(subject: .key(name))
+      }
     }
     guard names.insert(name).inserted else {
       throw duplicate(name, .tensor(name), source, offset)
@@ -84,8 +87,9 @@ private func headerBytes(of source: any ByteSource) throws(Failure) -> [UInt8] {
   guard header.first == UInt8(ascii: "{") else {
     throw Failure(
       .badInput, "the header does not begin with '{'", file: source.name, offset: 8,
-      expected: "byte 0x7B", found: header.first.map { "byte 0x" + String($0, radix: 16) } ?? "none"
-    )
+      expected: "byte 0x7B",
+      found: header.first.map { "byte 0x" + String($0, radix: 16, uppercase: true) }
+        ?? "none")
   }
   return header
 }
@@ -94,15 +98,18 @@ private func readMetadata(
   _ scanner: inout JSONScanner, into metadata: inout Metadata, _ source: any ByteSource
 ) throws(Failure) {
   if try scanner.nextKind() == .literal {
-    guard try scanner.literal() == nil else { throw scanner.unexpected("an object of strings") }
+    var after = scanner
+    guard try after.literal() == nil else { throw scanner.unexpected("an object of strings") }
+    scanner = after
     return
   }
   try scanner.object { (s, key, offset) throws(Failure) in
-    guard try s.nextKind() == .string else {
-      throw s.unexpected("a string").located(subject: .key(key))
-    }
-    guard metadata.append(key, .string(try s.string())) else {
-      throw duplicate(key, .key(key), source, offset)
+    do throws(Failure) {
+      guard metadata.append(key, .string(try s.string())) else {
+        throw duplicate(key, .key(key), source, offset)
+      }
+    } catch {
+      throw error.located(subject: .key(key))
     }
   }
 }
@@ -129,13 +136,16 @@ private func readEntry(
     case "data_offsets" where offsets == nil: offsets = try counts(&s)
     case "dtype", "shape", "data_offsets":
       throw Failure(
-        .badInput, "the field '\(field)' comes twice", file: file, offset: fieldOffset)
+        .badInput, "the field '\(field)' comes twice", file: file, offset: fieldOffset,
+        expected: "one", found: "a second one")
     default: try s.skipValue()
     }
   }
   guard let dtype, let axes, let offsets else {
     let missing = dtype == nil ? "dtype" : axes == nil ? "shape" : "data_offsets"
-    throw Failure(.badInput, "the field '\(missing)' is missing", file: file, offset: offset)
+    throw Failure(
+      .badInput, "the field '\(missing)' is missing", file: file, offset: offset,
+      expected: "dtype, shape and data_offsets", found: "no '\(missing)'")
   }
   guard offsets.count == 2 else {
     throw Failure(
@@ -145,11 +155,10 @@ private func readEntry(
   let type = TensorType(shape: Shape(axes), encoding: .plain(dtype))
   guard let byteCount = type.byteCount else {
     let bits = type.shape.elementCount?.multipliedReportingOverflow(by: dtype.bitWidth)
-    let reason =
-      bits?.overflow ?? true ? "the tensor is too large" : "the tensor ends inside a byte"
+    let isHuge = bits?.overflow ?? true
     throw Failure(
-      .badInput, reason, file: file, offset: offset,
-      expected: "a whole number of bytes below 2^63", found: "\(type)")
+      .badInput, isHuge ? "the tensor is too large" : "the tensor ends inside a byte", file: file,
+      offset: offset, expected: isHuge ? "less than 2^63 bits" : "whole bytes", found: "\(type)")
   }
   guard offsets[1] >= offsets[0], offsets[1] - offsets[0] == byteCount else {
     throw Failure(
