@@ -54,6 +54,8 @@ let tests: [Target] =
   [.target(name: "Support", dependencies: ["ByteIO", "CZstd", "TensorTypes"], path: "Tests/Support")]
   + [
     "TensorTypes", "ByteIO", "WeightFormats", "Quantization", "Accelerators", "ReferenceKernels",
+  [
+    "TensorTypes", "ByteIO", "Quantization", "Accelerators", "Conversion", "ReferenceKernels",
     "Conformance",
   ].map { .testTarget(name: $0 + "Tests", dependencies: library + ["Support"]) }
   + [.testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"])]

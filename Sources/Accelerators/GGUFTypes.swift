@@ -26,6 +26,8 @@ public struct GGUFTypeRule: Sendable {
   /// - Parameters:
   ///   - type: the tensor's shape, and the encoding of its source.
   public func encoding(of name: ByteString, _ type: TensorType) -> Encoding {
+    // Integers are positions or indices, not weights.
+    if case .plain(let dtype) = type.encoding, dtype.kind == .signed { return type.encoding }
     guard !GGUFTypeRule.staysF32(name, rank: type.shape.rank) else { return .f32 }
     return GGUFTypeRule.fitting(matrices ?? GGUFTypeRule.lossless(type.encoding), type.shape)
   }

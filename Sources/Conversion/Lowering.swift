@@ -7,6 +7,15 @@ extension WeightGraph {
   /// - Throws: `defect` for a graph that is not in canonical form.
   func pieces(of id: NodeID) throws(Failure) -> [Piece] {
     let node = self[id]
+    let found = try assembled(node)
+    // A lone piece is walked further by the axes of the node.
+    guard found.count == 1, case .view(let view) = found[0].origin else { return found }
+    return [
+      Piece(origin: .view(view.reshaped(node.type.shape)), encodings: found[0].encodings)
+    ]
+  }
+
+  private func assembled(_ node: Node) throws(Failure) -> [Piece] {
     switch node.op {
     case .load(let source):
       let view = View(source: source, shape: node.type.shape)
@@ -25,12 +34,8 @@ extension WeightGraph {
     case .concat(let axis):
       guard axis == 0 else { throw unplanned(node) }
       return try joined(node.inputs)
-    case .reshape(let shape):
-      let inner = try pieces(of: node.inputs[0])
-      guard inner.count == 1, case .view = inner[0].origin else {
-        return inner  // the order of elements stays
-      }
-      return [try rearranged(inner[0], node) { $0.reshaped(shape) }]
+    case .reshape:
+      return try pieces(of: node.inputs[0])
     case .permute(let order):
       let inner = try pieces(of: node.inputs[0])
       guard inner.count == 1 else { throw unplanned(node) }

@@ -67,11 +67,16 @@ struct Writing {
     _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
     _ choice: EncodingChoice, _ model: TargetModel, _ tensors: [Declaration], _ shards: [[Int]]
   ) throws(Failure) {
+    guard shards.count <= Int(UInt16.max) else {
+      throw Failure(
+        .usage, "there would be too many parts; use a larger --shard-size",
+        expected: "at most \(UInt16.max)", found: "\(shards.count)")
+    }
     let metadata = try ggufMetadata(source, request, scheme, choice, model, tensors)
     for (number, shard) in shards.enumerated() {
       var own = number == 0 ? metadata : Metadata()
       if shards.count > 1 {
-        own.set(GGUFSplit.numberKey, .uint16(UInt16(number)))  // checked below
+        own.set(GGUFSplit.numberKey, .uint16(UInt16(number)))  // checked above
         own.set(GGUFSplit.countKey, .uint16(UInt16(shards.count)))
         own.set(GGUFSplit.tensorCountKey, .int32(Int32(tensors.count)))
       }
@@ -79,19 +84,12 @@ struct Writing {
       let name =
         shards.count == 1
         ? request.destination
-        : try Writing.splitName(request.destination, number: number, count: shards.count)
+        : Writing.splitName(request.destination, number: number, count: shards.count)
       add(Plan.File(name: name, framing: framing), shard)
     }
   }
 
-  private static func splitName(
-    _ path: String, number: Int, count: Int
-  ) throws(Failure) -> String {
-    guard count <= Int(UInt16.max) else {
-      throw Failure(
-        .usage, "there would be too many parts; use a larger --shard-size",
-        expected: "at most \(UInt16.max)", found: "\(count)")
-    }
+  private static func splitName(_ path: String, number: Int, count: Int) -> String {
     let base = path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path
     return base + GGUFSplit.suffix(number: number, count: count)
   }
