@@ -152,6 +152,24 @@ extension RuleSet {
             return try g.add(.stack, parts)
           }
         }),
+      Rule(
+        name: "stack-of-one",
+        law: "stack(x) = reshape([1] + shape, x)",
+        fidelity: .bitExact,
+        pattern: .op(.stack, [.bind("x")]),
+        rewrite: { m in .op(.reshape(m.graph[m.root].type.shape), [.node(m["x"])]) },
+        example: { () throws(Failure) in
+          try example(of: .f32) { (g, x) throws(Failure) in try g.add(.stack, [x]) }
+        }),
+      Rule(
+        name: "concat-of-one",
+        law: "concat(axis, x) = x",
+        fidelity: .bitExact,
+        pattern: .op(.concat, [.bind("x")]),
+        rewrite: { m in .node(m["x"]) },
+        example: { () throws(Failure) in
+          try example(of: .f32) { (g, x) throws(Failure) in try g.add(.concat(axis: 0), [x]) }
+        }),
       commute(.permute), commute(.reshape), commute(.slice), gather(.stack), gather(.concat),
     ])
 

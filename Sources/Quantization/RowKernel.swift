@@ -3,7 +3,8 @@ import TensorTypes
 
 /// Converts consecutive elements from one encoding to another.
 ///
-/// Everything passes through F32: widening is exact, narrowing rounds once.
+/// Everything passes through F32: widening is exact, narrowing rounds once. F64 is rounded to F32
+/// on the way in, as PyTorch does.
 public struct RowKernel: Sendable {
   public let source: Encoding
   public let destination: Encoding
@@ -127,7 +128,7 @@ struct Kernels: @unchecked Sendable {
   var name: String { String(cString: table.pointee.name) }
 }
 
-/// Reads an encoding as F32, exactly.
+/// Reads an encoding as F32; exactly, but for F64.
 struct Decoder: Sendable {
   let encoding: Encoding
   let run: @Sendable (Kernels, _ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, Int) -> Void

@@ -74,6 +74,23 @@ import Testing
     }
   }
 
+  @Test(arguments: 0..<80)
+  func theOrderOfRulesDoesNotMatter(_ seed: Int) throws {
+    let graph = try RandomGraph(seed: UInt64(seed)).graph
+    var random = SplitMix64(seed: UInt64(seed))
+    func normalForms(_ rules: [Rule]) throws -> [String] {
+      let (result, _) = try graph.rewritten(by: RuleSet(phase: "shuffled", rules: rules))
+      return result.outputs.map { result.chain(of: $0.node) }
+    }
+    let rules = RuleSet.canonicalise.rules
+    let expected = try normalForms(rules)
+    for _ in 0..<4 {
+      let shuffled = rules.shuffled(using: &random)
+      #expect(
+        try normalForms(shuffled) == expected, "seed \(seed): \(shuffled.map(\.name))")
+    }
+  }
+
   @Test(arguments: [3, 14, 15, 92])
   func theFileDoesNotDependOnJobs(_ seed: Int) throws {
     let random = try RandomGraph(seed: UInt64(seed))
