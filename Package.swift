@@ -49,16 +49,26 @@ let modules: [Target] = [
 
 let library: [Target.Dependency] = modules.map { .init(stringLiteral: $0.name) }
 
+let testedModules = [
+  "TensorTypes",
+  "ByteIO",
+  "WeightFormats",
+  "Quantization",
+  "Accelerators",
+  "Conversion",
+  "ReferenceKernels",
+  "Equivalence",
+  "Conformance",
+]
+
 /// `Tests/` mirrors `Sources/`; `ConformanceTests` walks the tables of all modules.
 let tests: [Target] =
-  [.target(name: "Support", dependencies: ["ByteIO", "CZstd", "TensorTypes"], path: "Tests/Support")]
-  + [
-    "TensorTypes", "ByteIO", "WeightFormats", "Quantization", "Accelerators", "ReferenceKernels",
   [
-    "TensorTypes", "ByteIO", "Quantization", "Accelerators", "Conversion", "ReferenceKernels",
-    "Conformance",
-  ].map { .testTarget(name: $0 + "Tests", dependencies: library + ["Support"]) }
-  + [.testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"])]
+    .target(
+      name: "Support", dependencies: ["ByteIO", "CZstd", "TensorTypes"], path: "Tests/Support"),
+    .testTarget(name: "PortTests", dependencies: ["port"], exclude: ["Snapshots"]),
+  ]
+  + testedModules.map { .testTarget(name: $0 + "Tests", dependencies: library + ["Support"]) }
 
 let package = Package(
   name: "port",
