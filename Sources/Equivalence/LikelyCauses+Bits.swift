@@ -71,8 +71,10 @@ extension LikelyCauses {
     let source = UnsafeMutableRawBufferPointer.allocate(byteCount: cell.count, alignment: 16)
     defer { source.deallocate() }
     try comparison.evaluation.evaluate(pair.node, elements: elements, into: source)
-    let bits = (0..<8 * cell.count).filter { bit in
-      (cell[bit / 8] ^ source[bit / 8]) >> UInt8(bit % 8) & 1 == 1
+    var bits: [Int] = []
+    for bit in 0..<8 * cell.count {
+      let difference = cell[bit / 8] ^ source[bit / 8]
+      if difference >> UInt8(bit % 8) & 1 == 1 { bits.append(bit) }
     }
     return bits.count == 1 ? bits[0] : nil
   }
