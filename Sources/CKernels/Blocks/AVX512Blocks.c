@@ -1,0 +1,10 @@
+#include "Encoders.h"
+
+#ifdef __x86_64__
+
+#include "Vector512.h"
+
+#define PATH_BLOCKS port_avx512_blocks
+#include "VectorBlocks.h"
+
+#endif
