@@ -52,8 +52,11 @@ void port_requantize(
 /// What the searches find for the groups of one block.
 struct k_groups {
   float scales[16], offsets[16];
-  /// The sum of each group's weights where there is importance.
+  /// Where there is importance: the sum of each group's weights, and the scales and offsets as
+  /// quantized by a weighted search.
   float weights[16];
+  float scale_step, offset_step;
+  uint8_t scale_codes[16], offset_codes[16];
   /// They stay where the quantized scale of a group is 0.
   uint8_t codes[SUPER];
   int has_importance;

@@ -30,14 +30,8 @@ static int pair(const uint8_t *codes, int element) {
   return codes[element / 128 * 32 + element % 32] >> element / 32 % 4 * 2 & 3;
 }
 
-/// Quantizes 16 scales or offsets to 4 bits: by search with importance, otherwise relative to the
-/// greatest, which gets 15. Returns what one step is worth.
-static float quantize_q2_k_scales(
-  const struct k_groups *groups, const float *scales, uint8_t *codes
-) {
-  if (groups->has_importance) {
-    return port_search_positive(16, 15, scales, groups->weights, codes);
-  }
+/// Quantizes 16 scales or offsets to 4 bits, the greatest to 15; returns what one step is worth.
+static float quantize_q2_k_scales(const float *scales, uint8_t *codes) {
   float most = 0;
   for (int i = 0; i < 16; i++) {
     if (scales[i] > most) most = scales[i];
@@ -51,9 +45,13 @@ static float quantize_q2_k_scales(
 
 void port_finish_q2_k(const float *x, struct k_groups *groups, uint8_t *to) {
   struct q2_k *block = (struct q2_k *)to;
-  uint8_t scales[16], offsets[16];
-  store_half(block->scale, quantize_q2_k_scales(groups, groups->scales, scales));
-  store_half(block->offset, quantize_q2_k_scales(groups, groups->offsets, offsets));
+  const uint8_t *scales = groups->scale_codes, *offsets = groups->offset_codes;
+  if (!groups->has_importance) {
+    groups->scale_step = quantize_q2_k_scales(groups->scales, groups->scale_codes);
+    groups->offset_step = quantize_q2_k_scales(groups->offsets, groups->offset_codes);
+  }
+  store_half(block->scale, groups->scale_step);
+  store_half(block->offset, groups->offset_step);
   float scale = load_half(block->scale), offset = load_half(block->offset);
   for (int i = 0; i < 16; i++) {
     block->scales[i] = (uint8_t)(scales[i] | offsets[i] << 4);
@@ -84,6 +82,12 @@ static void encode_q2_k(const struct block *block, uint8_t *to) {
     groups.scales[i] = result.scale;
     groups.offsets[i] = result.offset;
   }
+  if (groups.has_importance) {
+    groups.scale_step =
+      port_search_positive(16, 15, groups.scales, groups.weights, groups.scale_codes);
+    groups.offset_step =
+      port_search_positive(16, 15, groups.offsets, groups.weights, groups.offset_codes);
+  }
   port_finish_q2_k(x, &groups, to);
 }
 
@@ -113,32 +117,35 @@ static int q3_k_scale(const uint8_t *from, int i) {
   return (from[i % 8] >> i / 8 * 4 & 15) | (from[8 + i % 4] >> i / 4 * 2 & 3) << 4;
 }
 
-void port_finish_q3_k(const float *x, struct k_groups *groups, uint8_t *to) {
-  struct q3_k *block = (struct q3_k *)to;
-  uint8_t scales[16] = {0};
-  float scale = 0;
-  if (groups->has_importance) {
-    scale = port_search_symmetric(16, 32, groups->scales, groups->weights, scales);
-  } else {
-    float most = 0, extreme = 0;
-    for (int i = 0; i < 16; i++) {
-      if (fabsf(groups->scales[i]) > most) {
-        most = fabsf(groups->scales[i]);
-        extreme = groups->scales[i];
-      }
-    }
-    if (extreme != 0) {
-      float inverse = -32.0f / extreme;
-      for (int i = 0; i < 16; i++) {
-        int level = (int8_t)(uint8_t)nearest(inverse * groups->scales[i]);
-        scales[i] = (uint8_t)(limited(level, -32, 31) + 32);
-      }
-      scale = 1 / inverse;
+/// Quantizes 16 scales to 6 bits, the one of largest magnitude to 0, that is −32; returns what one
+/// step is worth.
+static float quantize_q3_k_scales(const float *scales, uint8_t *codes) {
+  float most = 0, extreme = 0;
+  for (int i = 0; i < 16; i++) {
+    if (fabsf(scales[i]) > most) {
+      most = fabsf(scales[i]);
+      extreme = scales[i];
     }
   }
+  memset(codes, 0, 16);
+  if (extreme == 0) return 0;
+  float inverse = -32.0f / extreme;
+  for (int i = 0; i < 16; i++) {
+    int level = (int8_t)(uint8_t)nearest(inverse * scales[i]);
+    codes[i] = (uint8_t)(limited(level, -32, 31) + 32);
+  }
+  return 1 / inverse;
+}
+
+void port_finish_q3_k(const float *x, struct k_groups *groups, uint8_t *to) {
+  struct q3_k *block = (struct q3_k *)to;
+  uint8_t *scales = groups->scale_codes;
+  if (!groups->has_importance) {
+    groups->scale_step = quantize_q3_k_scales(groups->scales, scales);
+  }
   pack_q3_k_scales(scales, block->scales);
-  store_half(block->scale, scale);
-  scale = load_half(block->scale);
+  store_half(block->scale, groups->scale_step);
+  float scale = load_half(block->scale);
   for (int i = 0; i < 16; i++) {
     float group_scale = scale * (float)(scales[i] - 32);
     if (group_scale == 0) continue;
@@ -171,6 +178,10 @@ static void encode_q3_k(const struct block *block, uint8_t *to) {
     } else {
       groups.scales[i] = port_search_descent(16, 4, group, codes);
     }
+  }
+  if (groups.has_importance) {
+    groups.scale_step =
+      port_search_symmetric(16, 32, groups.scales, groups.weights, groups.scale_codes);
   }
   port_finish_q3_k(x, &groups, to);
 }

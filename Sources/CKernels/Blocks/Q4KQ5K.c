@@ -32,11 +32,8 @@ static void unpack_scales(const uint8_t *from, uint8_t *scales, uint8_t *offsets
   }
 }
 
-/// Quantizes 8 scales or offsets to 6 bits; returns what one step is worth.
-static float quantize_scales(const struct k_groups *groups, const float *scales, uint8_t *codes) {
-  if (groups->has_importance) {
-    return port_search_positive(8, 63, scales, groups->weights, codes);
-  }
+/// Quantizes 8 scales or offsets to 6 bits, the greatest to 63; returns what one step is worth.
+static float quantize_scales(const float *scales, uint8_t *codes) {
   float most = 0;
   for (int i = 0; i < 8; i++) {
     if (scales[i] > most) most = scales[i];
@@ -54,9 +51,13 @@ static void finish(
   const float *x, struct k_groups *groups, int highest, uint8_t *scale_bytes,
   uint8_t *offset_bytes, uint8_t *packed_scales
 ) {
-  uint8_t scales[8], offsets[8];
-  store_half(scale_bytes, quantize_scales(groups, groups->scales, scales));
-  store_half(offset_bytes, quantize_scales(groups, groups->offsets, offsets));
+  uint8_t *scales = groups->scale_codes, *offsets = groups->offset_codes;
+  if (!groups->has_importance) {
+    groups->scale_step = quantize_scales(groups->scales, scales);
+    groups->offset_step = quantize_scales(groups->offsets, offsets);
+  }
+  store_half(scale_bytes, groups->scale_step);
+  store_half(offset_bytes, groups->offset_step);
   if (highest == 31) {
     for (int i = 0; i < 8; i++) {
       scales[i] = scales[i] < 63 ? scales[i] : 63;
@@ -121,6 +122,12 @@ static void encode(
       32, &rules[groups.has_importance], group, w, groups.codes + 32 * i);
     groups.scales[i] = result.scale;
     groups.offsets[i] = result.offset;
+  }
+  if (groups.has_importance) {
+    groups.scale_step =
+      port_search_positive(8, 63, groups.scales, groups.weights, groups.scale_codes);
+    groups.offset_step =
+      port_search_positive(8, 63, groups.offsets, groups.weights, groups.offset_codes);
   }
   finish(x, &groups, to);
 }

@@ -3,6 +3,7 @@
 #include "Lanes.h"
 
 #include "LanesAffine.h"
+#include "LanesSymmetric.h"
 #include "LanesKQuants.h"
 
 const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
@@ -12,10 +13,10 @@ const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
   [PORT_Q5_1] = {port_encode_q5_1, port_decode_q5_1},
   [PORT_Q8_0] = {port_encode_q8_0, port_decode_q8_0},
   [PORT_Q2_K] = {encode_q2_k, port_decode_q2_k},
-  [PORT_Q3_K] = {port_encode_q3_k, port_decode_q3_k},
+  [PORT_Q3_K] = {encode_q3_k, port_decode_q3_k},
   [PORT_Q4_K] = {encode_q4_k, port_decode_q4_k},
   [PORT_Q5_K] = {encode_q5_k, port_decode_q5_k},
-  [PORT_Q6_K] = {port_encode_q6_k, port_decode_q6_k},
+  [PORT_Q6_K] = {encode_q6_k, port_decode_q6_k},
   [PORT_IQ2_XXS] = {port_encode_iq2_xxs, port_decode_iq2_xxs},
   [PORT_IQ2_XS] = {port_encode_iq2_xs, port_decode_iq2_xs},
   [PORT_IQ2_S] = {port_encode_iq2_s, port_decode_iq2_s},
