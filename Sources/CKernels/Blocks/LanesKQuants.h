@@ -55,15 +55,12 @@ INLINE void search_k_groups(
   }
   struct affine_lanes affine;
   struct symmetric_lanes symmetric;
-  uint8_t codes[LANES][16];
   float weights[LANES];
   floats sum = all(0);
   if (recipe->search == AFFINE) {
     search_affine(group, recipe->rule->absolute, recipe->rule, x, w, &affine);
-  } else if (recipe->search == SYMMETRIC) {
-    search_symmetric(group, recipe->limit, x, w, &symmetric);
   } else {
-    search_descent(group, recipe->limit, x, symmetric.scale, codes);
+    search_symmetric(group, recipe->limit, x, w, &symmetric);
   }
   if (has_importance) {
     for (int i = 0; i < group; i++) sum = sum + w[i];
@@ -83,14 +80,30 @@ INLINE void search_k_groups(
       continue;
     }
     block->scales[place] = symmetric.scale[l];
-    if (recipe->search == DESCENT) {
-      memcpy(to, codes[l], 16);
-    } else if (symmetric.negligible >> l & 1) {
+    if (symmetric.negligible >> l & 1) {
       memset(to, 0, (size_t)group);
     } else {
       quantize(
         group, values + l * group, symmetric.inverse[l], 0, -recipe->limit, recipe->limit - 1, to);
     }
+  }
+}
+
+/// As `search_k_groups`, by descent and without importance, for WAYS times as many groups.
+INLINE void descend_k_groups(
+  const struct k_recipe *recipe, const struct batch *batch, int first, struct k_groups *groups
+) {
+  floats x[WAYS][16];
+  float scales[WAYS * LANES];
+  uint8_t codes[WAYS * LANES][16];
+  for (int way = 0; way < WAYS; way++) {
+    transpose_groups(batch->values + (first + way * LANES) * 16, 16, x[way]);
+  }
+  search_descent(recipe->limit, (const floats (*)[16])x, scales, codes);
+  for (int l = 0; l < WAYS * LANES; l++) {
+    struct k_groups *block = &groups[(first + l) / 16];
+    block->scales[(first + l) % 16] = scales[l];
+    memcpy(block->codes + (first + l) % 16 * 16, codes[l], 16);
   }
 }
 
@@ -148,8 +161,14 @@ INLINE void encode_k(
       floats sums = sums_of_squares(batch.values, SUPER);
       store(energies, all((float)recipe->energy_factor) * sums / all(SUPER));
     }
-    for (int first = 0; first < count * group_count; first += LANES) {
-      search_k_groups(recipe, has_importance, &batch, energies, first, groups);
+    // What is searched beyond the last block are the zeros of the batch.
+    int ways = recipe->search == DESCENT ? WAYS : 1;
+    for (int first = 0; first < count * group_count; first += ways * LANES) {
+      if (recipe->search == DESCENT) {
+        descend_k_groups(recipe, &batch, first, groups);
+      } else {
+        search_k_groups(recipe, has_importance, &batch, energies, first, groups);
+      }
     }
     if (has_importance && recipe->energy_factor) {
       quantize_k_scales(

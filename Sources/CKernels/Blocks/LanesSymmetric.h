@@ -65,63 +65,82 @@ INLINE void search_symmetric(
 
 /// Changes codes one at a time while that improves the fit, in at most five rounds.
 ///
-/// A lane that had no change in a round has none in the next, so all go on together.
-INLINE struct fit_lanes descend(
-  int count, floats low, floats high, int needs_l2, const floats *x, const floats *w, floats *codes,
-  struct fit_lanes fit
+/// Each change waits for the one before, so `ways` vectors take turns. A lane that had no change in a
+/// round has none in the next, so all go on together. `is_positive`: codes are bytes, in which a
+/// negative level wraps, and the denominator is tested before the change too.
+INLINE void descend(
+  int ways, int count, floats low, floats high, int is_positive, const floats (*x)[16],
+  const floats (*w)[16], floats (*codes)[16], struct fit_lanes *fits
 ) {
   ints lowest = to_ints(low), highest = to_ints(high);
-  for (int round = 0; round < 5; round++) {
+  unsigned active = (1u << ways) - 1;
+  for (int round = 0; round < 5 && active; round++) {
     unsigned changed = 0;
     for (int i = 0; i < count; i++) {
-      floats l = codes[i], wx = w[i] * x[i];
-      struct fit_lanes other = {fit.xl - wx * l, fit.l2 - w[i] * l * l};
-      mask better = is_less(all(0), other.xl);
-      if (needs_l2) better = both(better, is_less(all(0), other.l2));
-      ints level = limited_ints(nearest_ints(x[i] * other.l2 / other.xl), lowest, highest);
-      l = to_floats(level);
-      better = both(better, is_unequal(l, codes[i]));
-      other.xl = other.xl + wx * l;
-      other.l2 = other.l2 + w[i] * l * l;
-      if (!needs_l2) better = both(better, is_less(all(0), other.l2));
-      better = both(
-        better, is_less(fit.xl * fit.xl * other.l2, other.xl * other.xl * fit.l2));
-      // Codes are bytes, and a negative one wraps where none is expected.
-      if (needs_l2) l = to_floats(and_ints(level, all_int(255)));
-      codes[i] = chosen(better, l, codes[i]);
-      fit.xl = chosen(better, other.xl, fit.xl);
-      fit.l2 = chosen(better, other.l2, fit.l2);
-      changed |= bits_of(better);
+      for (int way = 0; way < ways; way++) {
+        if (!(active >> way & 1)) continue;
+        struct fit_lanes fit = fits[way];
+        floats xi = x[way][i], wi = w[way][i], l = codes[way][i], wx = wi * xi;
+        struct fit_lanes other = {fit.xl - wx * l, fit.l2 - wi * l * l};
+        mask better = is_less(all(0), other.xl);
+        if (is_positive) better = both(better, is_less(all(0), other.l2));
+        ints level = limited_ints(nearest_ints(xi * other.l2 / other.xl), lowest, highest);
+        floats new_l = to_floats(level);
+        better = both(better, is_unequal(new_l, l));
+        other.xl = other.xl + wx * new_l;
+        other.l2 = other.l2 + wi * new_l * new_l;
+        if (!is_positive) better = both(better, is_less(all(0), other.l2));
+        better = both(
+          better, is_less(fit.xl * fit.xl * other.l2, other.xl * other.xl * fit.l2));
+        if (is_positive) new_l = to_floats(and_ints(level, all_int(255)));
+        codes[way][i] = chosen(better, new_l, l);
+        fits[way].xl = chosen(better, other.xl, fit.xl);
+        fits[way].l2 = chosen(better, other.l2, fit.l2);
+        changed |= (unsigned)(bits_of(better) != 0) << way;
+      }
     }
-    if (!changed) break;
+    active = changed;
   }
-  return fit;
 }
 
-/// Writes code i of lane l to codes[l][i].
+/// How many vectors `search_descent` takes.
+enum { WAYS = 4 };
+
+/// WAYS · LANES groups of 16; writes code i of lane l to codes[l][i].
 INLINE void search_descent(
-  int count, int limit, const floats *x, float *scales, uint8_t codes[LANES][16]
+  int limit, const floats (*x)[16], float *scales, uint8_t codes[WAYS * LANES][16]
 ) {
-  floats w[16], levels[16];
+  floats w[WAYS][16], levels[WAYS][16];
   floats low = all((float)-limit), high = all((float)(limit - 1));
-  floats most = extreme_of(count, x);
-  mask negligible = is_less(magnitude(most), all(NEGLIGIBLE));
-  floats inverse = all((float)-limit) / most;
-  struct fit_lanes fit = {all(0), all(0)};
-  for (int i = 0; i < count; i++) {
-    w[i] = x[i] * x[i];
-    levels[i] = limited_floats(rounded(inverse * x[i]), low, high);
-    fit.xl = fit.xl + w[i] * x[i] * levels[i];
-    fit.l2 = fit.l2 + w[i] * levels[i] * levels[i];
+  mask negligible[WAYS];
+  struct fit_lanes fits[WAYS];
+  for (int way = 0; way < WAYS; way++) {
+    floats most = extreme_of(16, x[way]);
+    negligible[way] = is_less(magnitude(most), all(NEGLIGIBLE));
+    floats inverse = all((float)-limit) / most;
+    struct fit_lanes fit = {all(0), all(0)};
+    for (int i = 0; i < 16; i++) {
+      floats xi = x[way][i], wi = xi * xi, l = limited_floats(rounded(inverse * xi), low, high);
+      fit.xl = fit.xl + wi * xi * l;
+      fit.l2 = fit.l2 + wi * l * l;
+      w[way][i] = wi;
+      levels[way][i] = l;
+    }
+    fits[way] = fit;
   }
-  fit = descend(count, low, high, 0, x, w, levels, fit);
-  floats scale = chosen(is_less(all(0), fit.l2), fit.xl / fit.l2, all(0));
-  store(scales, chosen(negligible, all(0), scale));
-  for (int i = 0; i < count; i++) {
-    uint8_t column[LANES];
-    floats code = chosen(negligible, all(0), levels[i] + all((float)limit));
-    store_bytes(column, to_ints(code));
-    for (int l = 0; l < LANES; l++) codes[l][i] = column[l];
+  descend(WAYS, 16, low, high, 0, x, (const floats (*)[16])w, levels, fits);
+  for (int way = 0; way < WAYS; way++) {
+    struct fit_lanes fit = fits[way];
+    floats scale = chosen(is_less(all(0), fit.l2), fit.xl / fit.l2, all(0));
+    store(scales + way * LANES, chosen(negligible[way], all(0), scale));
+    for (int i = 0; i < 16; i++) {
+      levels[way][i] = chosen(negligible[way], all(0), levels[way][i] + all((float)limit));
+    }
+    for (int i = 0; i < 16; i += LANES) {
+      floats rows[LANES];
+      transpose((const float *)&levels[way][i], LANES, rows);
+      for (int l = 0; l < LANES; l++) store_bytes(codes[way * LANES + l] + i, to_ints(rows[l]));
+    }
   }
 }
 
@@ -161,7 +180,9 @@ INLINE floats search_positive(
     fit.xl = fit.xl + w[i] * x[i] * l;
     fit.l2 = fit.l2 + w[i] * l * l;
   }
-  fit = descend(count, all(-0x1p30f), all((float)highest), 1, x, w, codes, fit);
+  descend(
+    1, count, all(-0x1p30f), all((float)highest), 1, (const floats (*)[16])x,
+    (const floats (*)[16])w, (floats (*)[16])codes, &fit);
   for (int i = 0; i < count; i++) codes[i] = chosen(negligible, all(0), codes[i]);
   scale = chosen(is_less(all(0), fit.l2), fit.xl / fit.l2, all(0));
   return chosen(negligible, all(0), scale);

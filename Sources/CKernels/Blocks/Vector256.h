@@ -81,6 +81,16 @@ INLINE floats looked_up(const float *table, ints places) {
   return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(places, 28)));
 }
 
+/// The entry of a table of 8 that the lowest three bits of each lane name.
+INLINE floats looked_up_in_8(const float *table, ints places) {
+  return _mm256_permutevar8x32_ps(load(table), places);
+}
+
+/// 2 v, and 1 more where m is true.
+INLINE ints doubled_plus(ints v, mask m) {
+  return _mm256_sub_epi32(_mm256_add_epi32(v, v), _mm256_castps_si256(m));
+}
+
 /// Column i of the 8 × 8 tile whose rows begin `stride` floats apart becomes to[i].
 INLINE void transpose(const float *from, size_t stride, floats *to) {
   floats r[8], t[8];

@@ -70,6 +70,17 @@ INLINE floats looked_up(const float *table, ints places) {
   return _mm512_permutexvar_ps(places, _mm512_loadu_ps(table));
 }
 
+/// The entry of a table of 8 that the lowest three bits of each lane name.
+INLINE floats looked_up_in_8(const float *table, ints places) {
+  return _mm512_permutexvar_ps(places, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)));
+}
+
+/// 2 v, and 1 more where m is true.
+INLINE ints doubled_plus(ints v, mask m) {
+  ints twice = _mm512_add_epi32(v, v);
+  return _mm512_mask_add_epi32(twice, m, twice, _mm512_set1_epi32(1));
+}
+
 /// Column i of the 16 × 16 tile whose rows begin `stride` floats apart becomes to[i].
 INLINE void transpose(const float *from, size_t stride, floats *to) {
   floats r[16], t[16];

@@ -5,6 +5,7 @@
 #include "LanesAffine.h"
 #include "LanesSymmetric.h"
 #include "LanesKQuants.h"
+#include "LanesIQ4.h"
 
 const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
   [PORT_Q4_0] = {port_encode_q4_0, port_decode_q4_0},
@@ -24,8 +25,8 @@ const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
   [PORT_IQ3_S] = {port_encode_iq3_s, port_decode_iq3_s},
   [PORT_IQ1_S] = {port_encode_iq1_s, port_decode_iq1_s},
   [PORT_IQ1_M] = {port_encode_iq1_m, port_decode_iq1_m},
-  [PORT_IQ4_NL] = {port_encode_iq4_nl, port_decode_iq4_nl},
-  [PORT_IQ4_XS] = {port_encode_iq4_xs, port_decode_iq4_xs},
+  [PORT_IQ4_NL] = {encode_iq4_nl, port_decode_iq4_nl},
+  [PORT_IQ4_XS] = {encode_iq4_xs, port_decode_iq4_xs},
   [PORT_TQ1_0] = {port_encode_tq1_0, port_decode_tq1_0},
   [PORT_TQ2_0] = {port_encode_tq2_0, port_decode_tq2_0},
   [PORT_MXFP4] = {port_encode_mxfp4, port_decode_mxfp4},
