@@ -82,7 +82,7 @@ static struct fit fit_of(
   return fit;
 }
 
-void port_search_grid(
+static void search_group(
   const struct grid_rule *rule, const struct port_codebook *book, struct grid_group *group,
   struct grid_result *result
 ) {
@@ -141,4 +141,11 @@ void port_search_grid(
   }
   result->scale = scale;
   result->found = 1;
+}
+
+void port_search_grid(
+  const struct grid_rule *rule, const struct port_codebook *book, struct grid_group *groups,
+  struct grid_result *results
+) {
+  for (int i = 0; i < SUPER / rule->group; i++) search_group(rule, book, &groups[i], &results[i]);
 }

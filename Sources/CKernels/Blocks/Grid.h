@@ -44,13 +44,14 @@ struct grid_result {
   uint32_t points[8];
 };
 
+/// Searches the groups of a block; room for 16, whose sums over the missing ones may be taken too.
 typedef void (*grid_search)(
-  const struct grid_rule *rule, const struct port_codebook *book, struct grid_group *group,
-  struct grid_result *result);
+  const struct grid_rule *rule, const struct port_codebook *book, struct grid_group *groups,
+  struct grid_result *results);
 
 void port_search_grid(
-  const struct grid_rule *rule, const struct port_codebook *book, struct grid_group *group,
-  struct grid_result *result);
+  const struct grid_rule *rule, const struct port_codebook *book, struct grid_group *groups,
+  struct grid_result *results);
 
 /// The magnitudes, signs and roots of a group whose weights are set.
 void port_split_signs(const struct grid_rule *rule, const float *x, struct grid_group *group);
@@ -61,6 +62,14 @@ void port_encode_with_iq2_xs(const struct block *block, uint8_t *to, grid_search
 void port_encode_with_iq2_s(const struct block *block, uint8_t *to, grid_search search);
 void port_encode_with_iq3_xxs(const struct block *block, uint8_t *to, grid_search search);
 void port_encode_with_iq3_s(const struct block *block, uint8_t *to, grid_search search);
+
+static inline float greatest_scale(const struct grid_result *results, int count) {
+  float most = 0;
+  for (int i = 0; i < count; i++) {
+    if (results[i].scale > most) most = results[i].scale;
+  }
+  return most;
+}
 
 /// The code of a scale relative to the greatest, whose step is `1 / inverse`.
 static inline int grid_scale_code(float inverse, float scale, int highest) {

@@ -33,35 +33,26 @@ struct iq2_s {
   uint8_t scales[8];
 };
 
-static float greatest_of(const float *scales, int count) {
-  float most = 0;
-  for (int i = 0; i < count; i++) {
-    if (scales[i] > most) most = scales[i];
-  }
-  return most;
-}
-
 void port_encode_with_iq2_xxs(const struct block *block, uint8_t *to, grid_search search) {
   struct iq2_xxs *out = (struct iq2_xxs *)to;
   memset(out, 0, sizeof *out);
   float energy = sum_of_squares(block->values, SUPER) / SUPER;
-  float scales[8];
-  uint32_t tails[8];
+  struct grid_group groups[16] = {0};
+  struct grid_result results[16];
+  uint32_t tails[8] = {0};
   for (int i = 0; i < 8; i++) {
-    struct grid_group group;
-    struct grid_result result;
-    weigh(32, block->values + 32 * i, block->importance + 32 * i, energy, group.w);
-    port_split_signs(&port_rule_iq2_xxs, block->values + 32 * i, &group);
-    search(&port_rule_iq2_xxs, block->codebook, &group, &result);
-    scales[i] = result.scale;
-    tails[i] = 0;
-    if (!result.found) continue;
+    weigh(32, block->values + 32 * i, block->importance + 32 * i, energy, groups[i].w);
+    port_split_signs(&port_rule_iq2_xxs, block->values + 32 * i, &groups[i]);
+  }
+  search(&port_rule_iq2_xxs, block->codebook, groups, results);
+  for (int i = 0; i < 8; i++) {
+    if (!results[i].found) continue;
     for (int k = 0; k < 4; k++) {
-      out->groups[i][k] = (uint8_t)codebook_index(block->codebook, result.points[k]);
-      tails[i] |= (uint32_t)(group.signs[k] & 127) << 7 * k;
+      out->groups[i][k] = (uint8_t)codebook_index(block->codebook, results[i].points[k]);
+      tails[i] |= (uint32_t)(groups[i].signs[k] & 127) << 7 * k;
     }
   }
-  float most = greatest_of(scales, 8);
+  float most = greatest_scale(results, 8);
   if (most == 0) {
     memset(out, 0, sizeof *out);
     return;
@@ -69,14 +60,14 @@ void port_encode_with_iq2_xxs(const struct block *block, uint8_t *to, grid_searc
   float step = most / 31, inverse = 1 / step;
   store_half(out->scale, step);
   for (int i = 0; i < 8; i++) {
-    tails[i] |= (uint32_t)grid_scale_code(inverse, scales[i], 15) << 28;
+    tails[i] |= (uint32_t)grid_scale_code(inverse, results[i].scale, 15) << 28;
     memcpy(out->groups[i] + 4, &tails[i], 4);
   }
 }
 
-static void store_scales(const float *scales, float inverse, uint8_t *to) {
+static void store_scales(const struct grid_result *results, float inverse, uint8_t *to) {
   for (int i = 0; i < 16; i++) {
-    to[i / 2] |= (uint8_t)(grid_scale_code(inverse, scales[i], 15) << i % 2 * 4);
+    to[i / 2] |= (uint8_t)(grid_scale_code(inverse, results[i].scale, 15) << i % 2 * 4);
   }
 }
 
@@ -84,63 +75,63 @@ void port_encode_with_iq2_xs(const struct block *block, uint8_t *to, grid_search
   struct iq2_xs *out = (struct iq2_xs *)to;
   memset(out, 0, sizeof *out);
   float energy = sum_of_squares(block->values, SUPER) / SUPER;
-  float scales[16];
+  struct grid_group groups[16] = {0};
+  struct grid_result results[16];
   for (int i = 0; i < 16; i++) {
-    struct grid_group group;
-    struct grid_result result;
-    weigh(16, block->values + 16 * i, block->importance + 16 * i, energy, group.w);
-    port_split_signs(&port_rule_iq2_xs, block->values + 16 * i, &group);
-    search(&port_rule_iq2_xs, block->codebook, &group, &result);
-    scales[i] = result.scale;
-    if (!result.found) continue;
+    weigh(16, block->values + 16 * i, block->importance + 16 * i, energy, groups[i].w);
+    port_split_signs(&port_rule_iq2_xs, block->values + 16 * i, &groups[i]);
+  }
+  search(&port_rule_iq2_xs, block->codebook, groups, results);
+  for (int i = 0; i < 16; i++) {
+    if (!results[i].found) continue;
     for (int k = 0; k < 2; k++) {
-      int point = codebook_index(block->codebook, result.points[k]);
-      point |= (group.signs[k] & 127) << 9;
+      int point = codebook_index(block->codebook, results[i].points[k]);
+      point |= (groups[i].signs[k] & 127) << 9;
       out->points[2 * i + k][0] = (uint8_t)point;
       out->points[2 * i + k][1] = (uint8_t)(point >> 8);
     }
   }
-  float most = greatest_of(scales, 16);
+  float most = greatest_scale(results, 16);
   if (most == 0) {
     memset(out, 0, sizeof *out);
     return;
   }
   float step = most / 31;
   store_half(out->scale, step);
-  store_scales(scales, 1 / step, out->scales);
+  store_scales(results, 1 / step, out->scales);
 }
 
 void port_encode_with_iq2_s(const struct block *block, uint8_t *to, grid_search search) {
   struct iq2_s *out = (struct iq2_s *)to;
   memset(out, 0, sizeof *out);
   float energy = 2 * sum_of_squares(block->values, SUPER) / SUPER;
-  float scales[16];
+  struct grid_group groups[16] = {0};
+  struct grid_result results[16];
   for (int i = 0; i < 16; i++) {
     const float *x = block->values + 16 * i;
-    struct grid_group group;
-    struct grid_result result;
     if (block->importance) {
-      weigh(16, x, block->importance + 16 * i, energy, group.w);
+      weigh(16, x, block->importance + 16 * i, energy, groups[i].w);
     } else {
-      for (int l = 0; l < 16; l++) group.w[l] = 0.25f * energy + x[l] * x[l];
+      for (int l = 0; l < 16; l++) groups[i].w[l] = 0.25f * energy + x[l] * x[l];
     }
-    port_split_signs(&port_rule_iq2_s, x, &group);
-    search(&port_rule_iq2_s, block->codebook, &group, &result);
-    scales[i] = result.scale;
-    if (!result.found) continue;
+    port_split_signs(&port_rule_iq2_s, x, &groups[i]);
+  }
+  search(&port_rule_iq2_s, block->codebook, groups, results);
+  for (int i = 0; i < 16; i++) {
+    if (!results[i].found) continue;
     for (int k = 0; k < 2; k++) {
-      int place = 2 * i + k, point = codebook_index(block->codebook, result.points[k]);
+      int place = 2 * i + k, point = codebook_index(block->codebook, results[i].points[k]);
       out->points[place] = (uint8_t)point;
       out->high[place / 4] |= (uint8_t)(point >> 8 << place % 4 * 2);
-      out->signs[place] = group.signs[k];
+      out->signs[place] = groups[i].signs[k];
     }
   }
-  float most = greatest_of(scales, 16);
+  float most = greatest_scale(results, 16);
   if (most == 0) return;
   float step = most / 31;
   // Stored a little smaller than it is used.
   store_half(out->scale, step * 0.9875f);
-  store_scales(scales, 1 / step, out->scales);
+  store_scales(results, 1 / step, out->scales);
 }
 
 static void encode_iq2_xxs(const struct block *block, uint8_t *to) {

@@ -23,45 +23,38 @@ struct iq3_s {
   uint8_t scales[4];
 };
 
-/// Searches the 32 elements from 32 · i on.
-static struct grid_result search_group(
-  const struct grid_rule *rule, const struct block *block, float energy, int i,
-  struct grid_group *group, grid_search search
+static void search_groups(
+  const struct grid_rule *rule, const struct block *block, grid_search search,
+  struct grid_group *groups, struct grid_result *results
 ) {
-  const float *x = block->values + 32 * i;
-  struct grid_result result;
-  if (block->importance) {
-    weigh(32, x, block->importance + 32 * i, energy, group->w);
-  } else {
-    for (int l = 0; l < 32; l++) group->w[l] = x[l] * x[l];
+  float energy = 2 * sum_of_squares(block->values, SUPER) / SUPER;
+  for (int i = 0; i < 8; i++) {
+    const float *x = block->values + 32 * i;
+    if (block->importance) {
+      weigh(32, x, block->importance + 32 * i, energy, groups[i].w);
+    } else {
+      for (int l = 0; l < 32; l++) groups[i].w[l] = x[l] * x[l];
+    }
+    port_split_signs(rule, x, &groups[i]);
   }
-  port_split_signs(rule, x, group);
-  search(rule, block->codebook, group, &result);
-  return result;
-}
-
-static float energy_of(const struct block *block) {
-  return 2 * sum_of_squares(block->values, SUPER) / SUPER;
+  search(rule, block->codebook, groups, results);
 }
 
 void port_encode_with_iq3_xxs(const struct block *block, uint8_t *to, grid_search search) {
   struct iq3_xxs *out = (struct iq3_xxs *)to;
   memset(out, 0, sizeof *out);
-  float energy = energy_of(block), most = 0;
-  float scales[8];
+  struct grid_group groups[16] = {0};
+  struct grid_result results[16];
   uint32_t tails[8] = {0};
+  search_groups(&port_rule_iq3_xxs, block, search, groups, results);
   for (int i = 0; i < 8; i++) {
-    struct grid_group group;
-    struct grid_result result =
-      search_group(&port_rule_iq3_xxs, block, energy, i, &group, search);
-    scales[i] = result.scale;
-    if (result.scale > most) most = result.scale;
-    if (!result.found) continue;
+    if (!results[i].found) continue;
     for (int k = 0; k < 8; k++) {
-      out->points[8 * i + k] = (uint8_t)codebook_index(block->codebook, result.points[k]);
+      out->points[8 * i + k] = (uint8_t)codebook_index(block->codebook, results[i].points[k]);
     }
-    for (int k = 0; k < 4; k++) tails[i] |= (uint32_t)(group.signs[k] & 127) << 7 * k;
+    for (int k = 0; k < 4; k++) tails[i] |= (uint32_t)(groups[i].signs[k] & 127) << 7 * k;
   }
+  float most = greatest_scale(results, 8);
   if (most == 0) {
     memset(out, 0, sizeof *out);
     return;
@@ -70,7 +63,7 @@ void port_encode_with_iq3_xxs(const struct block *block, uint8_t *to, grid_searc
   // Stored a little larger than it is used.
   store_half(out->scale, step * 1.0125f);
   for (int i = 0; i < 8; i++) {
-    tails[i] |= (uint32_t)grid_scale_code(inverse, scales[i], 15) << 28;
+    tails[i] |= (uint32_t)grid_scale_code(inverse, results[i].scale, 15) << 28;
     memcpy(out->tails[i], &tails[i], 4);
   }
 }
@@ -78,32 +71,29 @@ void port_encode_with_iq3_xxs(const struct block *block, uint8_t *to, grid_searc
 void port_encode_with_iq3_s(const struct block *block, uint8_t *to, grid_search search) {
   struct iq3_s *out = (struct iq3_s *)to;
   memset(out, 0, sizeof *out);
-  float energy = energy_of(block), most = 0;
-  float scales[8];
+  struct grid_group groups[16] = {0};
+  struct grid_result results[16];
+  search_groups(&port_rule_iq3_s, block, search, groups, results);
   // After a group of zeros the reference writes indices and signs one group too early, but not the
   // ninth bits.
   int place = 0;
   for (int i = 0; i < 8; i++) {
-    struct grid_group group;
-    struct grid_result result =
-      search_group(&port_rule_iq3_s, block, energy, i, &group, search);
-    scales[i] = result.scale;
-    if (result.scale > most) most = result.scale;
-    if (!result.found) continue;
+    if (!results[i].found) continue;
     for (int k = 0; k < 8; k++) {
-      int point = codebook_index(block->codebook, result.points[k]);
+      int point = codebook_index(block->codebook, results[i].points[k]);
       out->points[8 * place + k] = (uint8_t)point;
       out->high[i] |= (uint8_t)(point >> 8 << k);
     }
-    memcpy(out->signs + 4 * place, group.signs, 4);
+    memcpy(out->signs + 4 * place, groups[i].signs, 4);
     place += 1;
   }
+  float most = greatest_scale(results, 8);
   if (most == 0) return;
   float step = most / 31, inverse = 1 / step;
   // Stored a little larger than it is used.
   store_half(out->scale, step * 1.033f);
   for (int i = 0; i < 8; i++) {
-    out->scales[i / 2] |= (uint8_t)(grid_scale_code(inverse, scales[i], 15) << i % 2 * 4);
+    out->scales[i / 2] |= (uint8_t)(grid_scale_code(inverse, results[i].scale, 15) << i % 2 * 4);
   }
 }
 

@@ -34,6 +34,10 @@ INLINE mask both(mask a, mask b) { return _mm256_and_ps(a, b); }
 INLINE mask either(mask a, mask b) { return _mm256_or_ps(a, b); }
 /// Bit i is lane i.
 INLINE unsigned bits_of(mask m) { return (unsigned)_mm256_movemask_ps(m); }
+/// Bit i is the sign of lane i.
+INLINE unsigned bits_of_signs(ints v) {
+  return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(v));
+}
 INLINE floats chosen(mask m, floats a, floats b) { return _mm256_blendv_ps(b, a, m); }
 INLINE ints chosen_int(mask m, ints a, ints b) {
   return _mm256_blendv_epi8(b, a, _mm256_castps_si256(m));
@@ -73,6 +77,9 @@ INLINE ints load_bytes(const uint8_t *from) {
 INLINE ints gathered(const uint32_t *table, ints places) {
   return _mm256_i32gather_epi32((const int *)table, places, 4);
 }
+
+/// The lane of the table that the lowest bits of each lane name.
+INLINE floats picked(floats table, ints places) { return _mm256_permutevar8x32_ps(table, places); }
 
 /// The entry of a table of 16 that the lowest four bits of each lane name.
 INLINE floats looked_up(const float *table, ints places) {

@@ -34,6 +34,8 @@ INLINE mask both(mask a, mask b) { return a & b; }
 INLINE mask either(mask a, mask b) { return a | b; }
 /// Bit i is lane i.
 INLINE unsigned bits_of(mask m) { return m; }
+/// Bit i is the sign of lane i.
+INLINE unsigned bits_of_signs(ints v) { return _mm512_movepi32_mask(v); }
 INLINE floats chosen(mask m, floats a, floats b) { return _mm512_mask_blend_ps(m, b, a); }
 INLINE ints chosen_int(mask m, ints a, ints b) { return _mm512_mask_blend_epi32(m, b, a); }
 
@@ -64,6 +66,9 @@ INLINE ints load_bytes(const uint8_t *from) {
 INLINE ints gathered(const uint32_t *table, ints places) {
   return _mm512_i32gather_epi32(places, table, 4);
 }
+
+/// The lane of the table that the lowest bits of each lane name.
+INLINE floats picked(floats table, ints places) { return _mm512_permutexvar_ps(places, table); }
 
 /// The entry of a table of 16 that the lowest four bits of each lane name.
 INLINE floats looked_up(const float *table, ints places) {

@@ -6,6 +6,7 @@
 #include "LanesSymmetric.h"
 #include "LanesKQuants.h"
 #include "LanesIQ4.h"
+#include "LanesGrid.h"
 
 const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
   [PORT_Q4_0] = {port_encode_q4_0, port_decode_q4_0},
@@ -18,11 +19,11 @@ const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
   [PORT_Q4_K] = {encode_q4_k, port_decode_q4_k},
   [PORT_Q5_K] = {encode_q5_k, port_decode_q5_k},
   [PORT_Q6_K] = {encode_q6_k, port_decode_q6_k},
-  [PORT_IQ2_XXS] = {port_encode_iq2_xxs, port_decode_iq2_xxs},
-  [PORT_IQ2_XS] = {port_encode_iq2_xs, port_decode_iq2_xs},
-  [PORT_IQ2_S] = {port_encode_iq2_s, port_decode_iq2_s},
-  [PORT_IQ3_XXS] = {port_encode_iq3_xxs, port_decode_iq3_xxs},
-  [PORT_IQ3_S] = {port_encode_iq3_s, port_decode_iq3_s},
+  [PORT_IQ2_XXS] = {encode_iq2_xxs, port_decode_iq2_xxs},
+  [PORT_IQ2_XS] = {encode_iq2_xs, port_decode_iq2_xs},
+  [PORT_IQ2_S] = {encode_iq2_s, port_decode_iq2_s},
+  [PORT_IQ3_XXS] = {encode_iq3_xxs, port_decode_iq3_xxs},
+  [PORT_IQ3_S] = {encode_iq3_s, port_decode_iq3_s},
   [PORT_IQ1_S] = {port_encode_iq1_s, port_decode_iq1_s},
   [PORT_IQ1_M] = {port_encode_iq1_m, port_decode_iq1_m},
   [PORT_IQ4_NL] = {encode_iq4_nl, port_decode_iq4_nl},
