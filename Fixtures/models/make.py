@@ -25,6 +25,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent.parent / "Tests" / "Interop"))
+from plain import token_ids  # noqa: E402
 from tokenizers_seeded import (  # noqa: E402
     QWEN2_SPLIT, added_tokens_decoder, save_bpe, sentencepiece_as_json, special, write_json,
 )
@@ -199,15 +200,10 @@ def llama_tokenizer(folder, texts):
     return tokenizer
 
 
-def train(config, seed, sequences, end):
-    """A model of this configuration trained on the token sequences, and its loss over the last updates."""
-    source = random.Random(seed)
-    torch.manual_seed(seed)
-    fields = {name: value for name, value in config.items() if name != "transformers_version"}
-    model = transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(**fields)).float().train()
-    # Rows start where a document starts and run on into the following ones, whose order changes with every pass.
+def training_rows(source, sequences, end, count):
+    """Token rows of LENGTH + 1 that start where a document starts and run on into others, whose order always changes."""
     rows = []
-    while len(rows) < BATCH * UPDATES:
+    while len(rows) < count:
         source.shuffle(sequences)
         stream, starts = [], []
         for sequence in sequences:
@@ -215,6 +211,15 @@ def train(config, seed, sequences, end):
             stream += sequence + [end]
         rows += [stream[i:i + LENGTH + 1] for i in starts if i + LENGTH < len(stream)]
         source.shuffle(rows)
+    return rows
+
+
+def train(config, seed, sequences, end):
+    """A model of this configuration trained on the token sequences, and its loss over the last updates."""
+    torch.manual_seed(seed)
+    fields = {name: value for name, value in config.items() if name != "transformers_version"}
+    model = transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(**fields)).float().train()
+    rows = training_rows(random.Random(seed), sequences, end, BATCH * UPDATES)
     decay = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() == 1]
     optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
@@ -262,13 +267,14 @@ def save(folder, model, config, dtype, shards, generation):
     write_json(folder / "generation_config.json", generation | {"transformers_version": config["transformers_version"]})
 
 
-def expect(folder):
+def expect(folder, model=None):
     """Writes expected.json: what transformers computes with the stored weights in float32."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = model or transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.eval()
     found = []
     for text in PROMPTS:
-        ids, chosen, closest, top = tokenizer(text).input_ids, [], math.inf, None
+        ids, chosen, closest, top = token_ids(tokenizer, text), [], math.inf, None
         with torch.no_grad():
             for _ in range(STEPS):
                 best = model(torch.tensor([ids + chosen])).logits[0, -1].topk(5)
@@ -320,26 +326,33 @@ def tiny_llama(folder):
 CHECKPOINTS = {"tiny-qwen2": tiny_qwen2, "tiny-llama": tiny_llama}
 
 
+def record(out, losses):
+    """Prints how large the folders are and, for those beside this file, puts their sums into README.md."""
+    sums = []
+    for name, loss in losses.items():
+        files = sorted((out / name).iterdir())
+        sums += [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}/{path.name}\n" for path in files]
+        print(f"{name}: {loss:.3f} nats per token, {sum(path.stat().st_size for path in files)} bytes")
+    if out == HERE and (HERE / "README.md").exists():
+        text = (HERE / "README.md").read_text(encoding="utf-8")
+        head, kept, tail = re.fullmatch(r"(?s)(.*```sums\n)(.*?)(```.*)", text).groups()
+        kept = [line for line in kept.splitlines(keepends=True) if line.split()[1].split("/")[0] not in losses]
+        (HERE / "README.md").write_text(head + "".join(kept + sums) + tail, encoding="utf-8")
+
+
 def main():
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    out, losses = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE, {}
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(True)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    sums = ""
     for name, make in CHECKPOINTS.items():
         folder = out / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        loss = make(folder)
+        losses[name] = make(folder)
         expect(folder)
-        files = sorted(folder.iterdir())
-        sums += "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}/{path.name}\n" for path in files)
-        print(f"{name}: {loss:.3f} nats per token, {sum(path.stat().st_size for path in files)} bytes")
-    if out == HERE and (HERE / "README.md").exists():
-        text = (HERE / "README.md").read_text(encoding="utf-8")
-        text = re.sub(r"(?s)```sums\n.*?```", lambda _: f"```sums\n{sums}```", text)
-        (HERE / "README.md").write_text(text, encoding="utf-8")
+    record(out, losses)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,19 @@ LLAMA3_SPLIT = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN2_SPLIT = LLAMA3_SPLIT.replace(r"\p{N}{1,3}", r"\p{N}")
+# DeepSeek's tokenizers cut one after the other; an entry is a pattern, or None for single digits.
+DEEPSEEK2_SPLITS = [r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", None]
+DEEPSEEK3_SPLITS = [
+    r"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
+    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"""
+    r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+]
+DEEPSEEK_CHAT = (
+    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}"
+    "{{ '<｜User｜>' + message['content'] }}{% elif message['role'] == 'assistant' %}"
+    "{{ '<｜Assistant｜>' + message['content'] + eos_token }}{% else %}{{ message['content'] }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<｜Assistant｜><think>\\n' }}{% endif %}"
+)
 
 
 def write_json(path, value, indent=2):
@@ -103,6 +116,36 @@ def byte_level_bpe(size, split=None, normalizer=None, ignore_merges=False):
     tokenizer.train_from_iterator(TEXT.splitlines(keepends=True), trainers.BpeTrainer(
         vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
     ))
+    return tokenizer
+
+
+def deepseek_tokenizer(folder, size, texts, splits, added, **more):
+    """Writes the files of a DeepSeek tokenizer, its special tokens at 0 and 1 and the added ones last; returns it."""
+    names = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(split), "isolated") if split else pre_tokenizers.Digits(individual_digits=True)
+        for split in splits
+    ] + [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(
+        vocab_size=size - len(added), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+        special_tokens=[special(name) for name in names],
+    ))
+    tokenizer.add_tokens([AddedToken(name, normalized=False) for name in added])
+    save_bpe(folder, tokenizer)
+
+    def token(name):
+        return {"__type": "AddedToken", "content": name, "lstrip": False, "normalized": True, "rstrip": False,
+                "single_word": False}
+
+    write_json(folder / "tokenizer_config.json", {
+        "add_bos_token": True, "add_eos_token": False, "bos_token": token(names[0]), "clean_up_tokenization_spaces": False,
+        "eos_token": token(names[1]), "legacy": True, "model_max_length": 16384, "pad_token": token(names[1]),
+        "sp_model_kwargs": {}, "unk_token": None, "tokenizer_class": "LlamaTokenizerFast",
+    } | more)
     return tokenizer
 
 
