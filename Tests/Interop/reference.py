@@ -1,8 +1,8 @@
 """Runs the reference converter and reads GGUF files into plain values.
 
 The reference is convert_hf_to_gguf.py of the llama.cpp sources inside the llama-cpp-python source package. It names the
-pre-tokenizer by a hash of token ids, which only the published vocabularies match; for the seeded checkpoints the name
-that the published model of the same kind has is put in its place.
+pre-tokenizer by a hash of token ids, which only the published vocabularies match; for the checkpoints in Fixtures the
+name that the published model of the same kind has is put in its place.
 """
 
 import hashlib
@@ -16,7 +16,14 @@ from pathlib import Path
 import numpy
 
 OUTTYPES = ["f32", "f16", "bf16", "q8_0", "auto"]
-PRE_TOKENIZERS = {"llama3": "llama-bpe", "qwen": "qwen2", "gpt2": "gpt-2", "bert": "jina-v2-en"}
+# Checkpoints with FP8 weights or of DeepSeek's architecture, under Fixtures/models, and what they are converted to.
+ASCEND_CASES = {
+    "tiny-deepseek-v3": ["f32", "bf16", "q8_0"], "seeded-ascend/deepseek-v2-lite": ["f32", "bf16", "q8_0"],
+    "seeded-ascend/llama-fp8-channel": ["f32", "auto"],
+}
+PRE_TOKENIZERS = {"llama3": "llama-bpe", "qwen": "qwen2", "gpt2": "gpt-2", "bert": "jina-v2-en",
+                  "deepseek-v2": "deepseek-llm", "tiny-deepseek-v3": "deepseek-v3"}
+FOLDERS = ("seeded", "seeded-ascend", "models")
 SCALARS = {
     "UINT8": "<B", "INT8": "<b", "UINT16": "<H", "INT16": "<h", "UINT32": "<I", "INT32": "<i", "UINT64": "<Q",
     "INT64": "<q", "FLOAT32": "<f", "FLOAT64": "<d", "BOOL": "<?",
@@ -34,7 +41,7 @@ def load(folder):
 
     def named(self, tokenizer):
         for prefix, pre in PRE_TOKENIZERS.items():
-            if self.dir_model.parent.name == "seeded" and self.dir_model.name.startswith(prefix):
+            if self.dir_model.parent.name in FOLDERS and self.dir_model.name.startswith(prefix):
                 return pre
         return original(self, tokenizer)
 
@@ -56,6 +63,11 @@ def convert(converter, checkpoint, outtype, out, *options):
         raise
     finally:
         sys.argv = arguments
+
+
+def ascend_cases(models):
+    """The folders and types of ASCEND_CASES."""
+    return [(models / name, outtype) for name, outtypes in ASCEND_CASES.items() for outtype in outtypes]
 
 
 def element(kind, value):

@@ -1,4 +1,4 @@
-"""Records what the reference converter writes: reference_goldens.py LLAMA_CPP_DIR SEEDED_DIR TARGETS_DIR"""
+"""Records what the reference converter writes: reference_goldens.py LLAMA_CPP_DIR MODELS_DIR TARGETS_DIR"""
 
 import hashlib
 import json
@@ -23,22 +23,28 @@ def dump(golden):
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
+def record(converter, cases, targets):
+    """Writes the goldens of these folders and types, and their sums."""
+    targets.mkdir(parents=True, exist_ok=True)
+    for checkpoint, outtype in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "model.gguf"
+            reference.convert(converter, checkpoint.resolve(), outtype, out)
+            golden = reference.describe(out)
+        (targets / f"{checkpoint.name}.{outtype}.json").write_text(dump(golden), encoding="utf-8")
+        print(checkpoint.name, outtype, flush=True)
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(targets.glob("*.json"))]
+    (targets / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
+
+
 def main():
-    llama_cpp, seeded, targets = (Path(argument) for argument in sys.argv[1:4])
+    llama_cpp, models, targets = (Path(argument) for argument in sys.argv[1:4])
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)
     converter = reference.load(llama_cpp)
-    targets.mkdir(parents=True, exist_ok=True)
-    for checkpoint in sorted(path for path in seeded.iterdir() if path.is_dir()):
-        for outtype in reference.OUTTYPES:
-            with tempfile.TemporaryDirectory() as folder:
-                out = Path(folder) / "model.gguf"
-                reference.convert(converter, checkpoint.resolve(), outtype, out)
-                golden = reference.describe(out)
-            (targets / f"{checkpoint.name}.{outtype}.json").write_text(dump(golden), encoding="utf-8")
-        print(checkpoint.name)
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(targets.glob("*.json"))]
-    (targets / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
+    seeded = sorted(path for path in (models / "seeded").iterdir() if path.is_dir())
+    record(converter, [(path, outtype) for path in seeded for outtype in reference.OUTTYPES], targets / "gguf")
+    record(converter, reference.ascend_cases(models), targets / "gguf-ascend")
 
 
 if __name__ == "__main__":
