@@ -22,7 +22,10 @@ import Testing
         let unit = piece.unit(number, limit: limit)
         #expect(unit.start == next && unit.elementCount > 0)
         next += unit.elementCount
-        bytes += try piece.produce(unit, from: checkpoint, buffers)
+        let rows = RowQuantizer(
+          type: TensorType(shape: [piece.elementCount], encoding: piece.encodings.last!),
+          importance: nil, refuses: false, start: unit.start)
+        bytes += try piece.produce(unit, from: checkpoint, rows, buffers)
       }
       #expect(next == piece.elementCount)
     }

@@ -91,7 +91,7 @@ struct NaiveTensor {
     var result = [UInt8](repeating: 0, count: encoding.byteCount(elementCount: count)!)
     bytes.withUnsafeBytes { from in
       result.withUnsafeMutableBytes { to in
-        RowKernel(from: self.encoding, to: encoding)!(from, into: to, elementCount: count)
+        _ = RowKernel(from: self.encoding, to: encoding)!(from, into: to, elementCount: count)
       }
     }
     return NaiveTensor(result, TensorType(shape: shape, encoding: encoding))

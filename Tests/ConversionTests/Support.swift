@@ -116,7 +116,8 @@ func plan(
     tensors.append(
       Plan.Tensor(
         name: output.name, type: type, role: nil, node: output.node,
-        pieces: try graph.pieces(of: output.node), file: 0, offset: position, byteCount: byteCount))
+        pieces: try graph.pieces(of: output.node), importance: nil, file: 0, offset: position,
+        byteCount: byteCount))
     position += byteCount + 5
   }
   let framing = Framing(
@@ -128,6 +129,7 @@ func plan(
     graph: graph, firings: [], tensors: tensors,
     files: [Plan.File(name: destination, framing: framing)], sidecars: [],
     destination: destination, isFolder: false, dropped: [], warnings: [],
+    allowsNonfinite: true,
     memory: MemoryPlan(
       jobs: jobs, unitElementLimit: unitElementLimit, workerByteCount: sizes.byteCount,
       baseByteCount: 0))

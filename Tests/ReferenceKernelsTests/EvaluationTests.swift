@@ -116,13 +116,14 @@ struct MemoryTensors: TensorSource {
     }
   }
 
-  @Test func packedElementsMoveOneByOne() throws {
-    let type = TensorType(shape: [2, 3], encoding: .plain(.f4))
+  @Test func packedElementsAreTakenApart() throws {
+    let type = TensorType(shape: [2, 6], encoding: .plain(.f4))
     var graph = WeightGraph(sources: [type])
-    let node = try graph.add(.permute([1, 0]), [graph.add(.load(0))])
+    let node = try graph.add(.slice(axis: 0, start: 1, count: 1), [graph.add(.load(0))])
     let evaluation = Evaluation(
-      graph, source: MemoryTensors(tensors: [[0x21, 0x43, 0x65]]))
-    #expect(try evaluation.values(node, elements: 0..<6) == [0.5, 2, 1, 3, 1.5, 4])
+      graph, source: MemoryTensors(tensors: [[0, 0, 0, 0x21, 0x43, 0x65]]))
+    #expect(try evaluation.values(node, elements: 0..<6) == [0.5, 1, 1.5, 2, 3, 4])
+    #expect(try evaluation.values(node, elements: 1..<4) == [1, 1.5, 2])
   }
 }
 
