@@ -8,7 +8,8 @@ import WeightFormats
 
 @testable import Equivalence
 
-let fixtures = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Fixtures"
+let fixtures =
+  #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Fixtures"
 
 /// The checkpoints with seeded random weights, one for each architecture and variant.
 let seededModels = [
@@ -23,7 +24,8 @@ final class Scratch {
   let path: String
 
   init() throws {
-    path = FileManager.default.temporaryDirectory
+    path =
+      FileManager.default.temporaryDirectory
       .appendingPathComponent("port-equivalence-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
