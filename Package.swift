@@ -58,6 +58,7 @@ let testedModules = [
   "Conversion",
   "ReferenceKernels",
   "Equivalence",
+  "Reports",
   "Conformance",
 ]
 

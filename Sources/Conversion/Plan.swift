@@ -57,6 +57,9 @@ public struct Plan: Sendable {
     files.reduce(0) { $0 + $1.framing.fileByteCount } + sidecars.reduce(0) { $0 + $1.bytes.count }
   }
 
+  /// The path that opens the output as a checkpoint: its folder, or its first file.
+  public var firstPath: String { isFolder ? destination : files[0].name }
+
   /// - Units: bytes of payload to be read and written.
   public var payloadByteCount: Int { tensors.reduce(0) { $0 + $1.byteCount } }
 }

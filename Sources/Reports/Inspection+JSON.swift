@@ -36,6 +36,7 @@ extension Inspection {
             "offset": .integer(tensor.offset),
           ])
         }),
+      "statistics": values?.json,
       "notes": .array(checkpoint.notes.map(JSON.text)),
     ])
   }

@@ -20,6 +20,7 @@ extension Inspection {
     }
     lines += ["", "tensors"]
     lines += tensorTable.lines(indentation: 2)
+    if let values { lines += values.lines }
     return lines
   }
 

@@ -10,6 +10,8 @@ public struct Inspection: Sendable {
   public let selection: Glob?
   /// Whether metadata values are printed in full.
   public let showsWholeMetadata: Bool
+  /// What the values of the selected tensors are like; nil when they were not read.
+  public var values: ValueInspection?
 
   /// Beyond so many tensors, those that differ only in numbers share a line.
   static let listLimit = 400

@@ -9,7 +9,7 @@ import WeightFormats
 
 /// A table of the product that `port list` prints.
 public enum ListedTable: String, Sendable, CaseIterable {
-  case formats, types, architectures, targets, schemes, rules
+  case formats, types, architectures, targets, schemes, rules, checks
 
   /// The titles of the columns and the rows.
   private var content: (columns: [String], rows: [[String]]) {
@@ -74,6 +74,11 @@ public enum ListedTable: String, Sendable, CaseIterable {
         Plan.phases.flatMap { phase in
           phase.rules.map { [phase.phase, $0.name, $0.fidelity.description, $0.law] }
         }
+      )
+    case .checks:
+      (
+        ["name", "level", "metric", "bound", "because"],
+        Check.all.map { [$0.name.rawValue, $0.level.rawValue, $0.metric, $0.bound, $0.because] }
       )
     }
   }

@@ -83,5 +83,7 @@ struct ResourceOptions: ParsableArguments {
     }
   }
 
-  var jobCount: Int { jobs ?? ProcessInfo.processInfo.activeProcessorCount }
+  var jobCount: Int { jobs ?? ResourceOptions.processorCount }
+
+  static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
 }

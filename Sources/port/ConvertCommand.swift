@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conversion
+import Equivalence
 import Reports
 import TensorTypes
 import WeightFormats
@@ -25,6 +26,9 @@ struct ConvertCommand: ParsableCommand, JSONReporting {
 
   @Flag(help: "Replace an existing output.")
   var force = false
+
+  @Flag(help: "Verify the output afterwards, as 'port verify' does.")
+  var verify = false
 
   @Option(help: "Divide the output into files with at most so many bytes of tensors.")
   var shardSize: ByteAmount?
@@ -76,10 +80,18 @@ struct ConvertCommand: ParsableCommand, JSONReporting {
     try plan.execute(replaces: force, cancellation: cancellation) { meter.advance($0) }
     withExtendedLifetime(signals) {}
     meter.finish()
-    if json {
-      try Console.write(report.json.sortedText, to: "-")
-    } else {
-      Console.print([report.resultLine])
+    if !json { Console.print([report.resultLine]) }
+    guard verify else {
+      if json { try Console.write(report.json.sortedText, to: "-") }
+      return
     }
+    let verification = try VerificationRequest(resources).run(
+      source: checkpoint, converted: try Checkpoint.open(plan.firstPath), progress)
+    if json {
+      try Console.write(verification.json.sortedText, to: "-")
+    } else {
+      Console.print([""] + verification.lines())
+    }
+    if verification.verdict == .fail { throw ExitCode(1) }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteIO
+import Equivalence
 import Reports
 import TensorTypes
 import WeightFormats
@@ -18,28 +19,88 @@ struct InspectCommand: ParsableCommand, JSONReporting {
   @Flag(help: "Print metadata values in full.")
   var metadata = false
 
+  @Flag(help: "Read all values and print what they are like.")
+  var stats = false
+
+  @Flag(help: "Read everything and exit with 1 when values are infinite or NaN.")
+  var check = false
+
+  @Option(help: "Worker threads; as many as processors by default.")
+  var jobs: Int?
+
+  @Option(help: "auto, plain, json or none.")
+  var progress = ProgressStyle.auto
+
   @Flag(help: "Print one JSON document.")
   var json = false
 
   var jsonDestination: String? { json ? "-" : nil }
 
   func run() throws {
-    var inspections: [Inspection] = []
+    var texts: [[String]] = []
+    var documents: [JSON] = []
+    var problems: [String] = []
     for path in paths {
-      inspections.append(
-        Inspection(
-          try Checkpoint.open(path), selection: tensors.map(Glob.init),
-          showsWholeMetadata: metadata))
+      let checkpoint = try Checkpoint.open(path)
+      var inspection = Inspection(
+        checkpoint, selection: tensors.map(Glob.init), showsWholeMetadata: metadata)
+      if check { problems += try checkpoint.decompressionProblems() }
+      if stats || check && !checkpoint.files.contains(where: \.isCompressed) {
+        let values = try values(of: inspection)
+        if stats { inspection.values = values }
+        if check { problems += values.problems.map { "\(path): \($0)" } }
+      }
+      if json { documents.append(inspection.json) } else { texts.append(inspection.lines) }
     }
-    guard json else {
-      return Console.print(Array(inspections.map(\.lines).joined(separator: [""])))
+    if json {
+      let document =
+        documents.count == 1
+        ? documents[0]
+        : JSON.members([
+          "schema": .text("port.inspections/1"), "checkpoints": .array(documents),
+        ])
+      try Console.write(document.sortedText, to: "-")
+    } else {
+      Console.print(Array(texts.joined(separator: [""])))
     }
-    let document =
-      inspections.count == 1
-      ? inspections[0].json
-      : JSON.members([
-        "schema": .text("port.inspections/1"), "checkpoints": .array(inspections.map(\.json)),
-      ])
-    try Console.write(document.sortedText, to: "-")
+    for problem in problems {
+      Console.complain("check failed: \(problem.escapingControlCharacters)")
+    }
+    if !problems.isEmpty { throw ExitCode(1) }
+  }
+
+  private func values(of inspection: Inspection) throws(Failure) -> ValueInspection {
+    let checkpoint = inspection.checkpoint
+    let numbers = checkpoint.tensors.indices.filter {
+      inspection.selection?.matches(checkpoint.tensors[$0].name) ?? true
+    }
+    let chosen = numbers.map { checkpoint.tensors[$0] }
+    let meter = ProgressMeter(
+      "reading", style: progress, totalByteCount: chosen.reduce(0) { $0 + $1.byteCount })
+    let statistics = try checkpoint.statistics(
+      of: numbers, jobs: jobs ?? ResourceOptions.processorCount
+    ) { meter.advance($0) }
+    meter.finish()
+    return ValueInspection(tensors: chosen, statistics: statistics)
+  }
+}
+
+extension Checkpoint {
+  /// Decompresses what is compressed, checksums included, and compares sizes.
+  ///
+  /// - Throws: `badInput` for damaged files.
+  fileprivate func decompressionProblems() throws(Failure) -> [String] {
+    var problems: [String] = []
+    for file in files {
+      guard let source = file.source as? ZstdSource else { continue }
+      let found = try source.decompressedByteCount(
+        limit: file.manifest.fileByteCount)
+      if found != file.manifest.fileByteCount {
+        problems.append(
+          "\(source.name): the header says \(file.manifest.fileByteCount) bytes, decompressed are "
+            + "\(found)")
+      }
+    }
+    return problems
   }
 }

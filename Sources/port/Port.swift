@@ -9,7 +9,8 @@ struct Port: ParsableCommand {
     abstract: "Converts the weights of a model for another runtime, and proves the result.",
     version: "0.1.0",
     subcommands: [
-      InspectCommand.self, ConvertCommand.self, ExplainCommand.self, ListCommand.self,
+      InspectCommand.self, ConvertCommand.self, VerifyCommand.self, ExplainCommand.self,
+      ListCommand.self,
     ])
 
   static func main() {
