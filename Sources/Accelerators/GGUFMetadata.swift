@@ -15,9 +15,11 @@ public func ggufMetadata(
   var metadata = Metadata()
   metadata.append("general.architecture", .text(architecture.ggufName))
   metadata.append("general.type", .text("model"))
-  metadata.append(contentsOf: try samplingMetadata(of: folder))
-  metadata.append(
-    contentsOf: try authorshipMetadata(of: folder, config: config.json, parameters: parameters))
+  let sampling = try samplingMetadata(of: folder)
+  metadata.append(contentsOf: sampling.metadata)
+  let authorship = try authorshipMetadata(
+    of: folder, config: config.json, parameters: parameters)
+  metadata.append(contentsOf: authorship.metadata)
   try metadata.append(architecture.hyperparameters, architecture, config)
   metadata.append("general.file_type", .uint32(fileType))
   try metadata.append(architecture.ownHyperparameters, architecture, config)
@@ -27,7 +29,7 @@ public func ggufMetadata(
   metadata.append("general.quantization_version", .uint32(2))
   let tokenizer = try convertTokenizer(architecture.tokenizer, in: folder, config: config.json)
   metadata.append(contentsOf: tokenizer.metadata)
-  return (metadata, tokenizer.warnings)
+  return (metadata, sampling.warnings + authorship.warnings + tokenizer.warnings)
 }
 
 extension Metadata {
