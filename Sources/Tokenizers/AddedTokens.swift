@@ -34,15 +34,11 @@ struct AddedTokens: Sendable {
       for token in try AddedToken.legacy(in: files, named) { set(token) }
       for token in listed { set(token) }
     }
-    let hasDefaults = files.className.map { NamedTokens.defaults[$0] != nil } ?? true
-    for content in named.all {
-      if let position = positions[content] {
-        if hasDefaults, named.byRole.contains(where: { $0.content == content }) {
-          tokens[position].isSpecial = true
-        }
-      } else {
-        set(AddedToken(content: content, isSpecial: true, isNormalized: false))
-      }
+    for content in named.all where positions[content] == nil {
+      set(AddedToken(content: content, isSpecial: true, isNormalized: false))
+    }
+    for (_, content) in named.byRole {
+      if let position = positions[content] { tokens[position].isSpecial = true }
     }
   }
 

@@ -32,10 +32,10 @@ struct NamedTokens: Sendable {
     "LlamaTokenizer": [("unk_token", "<unk>"), ("bos_token", "<s>"), ("eos_token", "</s>")],
   ]
 
-  /// - Parameter fallback: the class where the settings name none.
-  init(_ files: TokenizerFiles, class fallback: String?) throws(Failure) {
-    let name = files.className ?? fallback
-    byRole = name.flatMap { NamedTokens.defaults[$0] } ?? []
+  init(_ files: TokenizerFiles) throws(Failure) {
+    byRole = files.className.flatMap { NamedTokens.defaults[$0] } ?? []
+    // A byte-level tokenizer under the name of Llama's class is opened as what it is.
+    if files.className == "LlamaTokenizer", !files.definesByteFallback { byRole = [] }
     read(files.settings)
     if files.settings?["added_tokens_decoder"] == nil {
       read(try files.folder.json("special_tokens_map.json"))

@@ -39,7 +39,7 @@ extension PreTokenizerDefinition {
       return
     }
     ignoresMerges = false
-    switch files.className ?? files.impliedClassName {
+    switch files.className {
     case "GPT2Tokenizer":
       steps = [.byteLevel(splits: true)]
       normalizers = []

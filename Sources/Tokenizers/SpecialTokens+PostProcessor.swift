@@ -79,23 +79,12 @@ extension SpecialTokens {
     guard !pair.isEmpty else { return }
     let starts = first != nil && pair.first?.templateToken == first
     let ends = last != nil && pair.last?.templateToken == last
-    if first != nil && !starts || last != nil && !ends {
-      warnings.append("the templates for one text and for two begin or end differently")
-    }
     pair = pair.dropFirst(starts ? 1 : 0).dropLast(ends ? 1 : 0)
-    guard !pair.isEmpty else { return }
-    guard pair.first?.templateSequence == "A", pair.last?.templateSequence == "B" else {
-      warnings.append("the template for two texts is not understood")
-      return
-    }
+    guard pair.first?.templateSequence == "A", pair.last?.templateSequence == "B" else { return }
     let between = pair.dropFirst().dropLast()
     guard let separator = between.first else { return }
     var adds = false
-    if let token = separator.templateToken, roles.separates(token) {
-      adds = last == nil
-    } else {
-      warnings.append("the template for two texts has an unknown token between them")
-    }
+    if let token = separator.templateToken, roles.separates(token) { adds = last == nil }
     if between.count == 2, let token = between.last?.templateToken, roles.separates(token) {
       adds = true
     }

@@ -40,17 +40,16 @@ struct TokenizerFiles {
       && definition?["decoder"]?["type"]?.string == "Sequence"
   }
 
-  /// The class of transformers that reads the tokenizer, without `Fast`; nil where none is named.
-  var className: String? {
-    guard let name = settings?["tokenizer_class"]?.string else { return nil }
-    return name.hasSuffix("Fast") ? String(name.dropLast(4)) : name
-  }
-
-  /// The class that transformers takes for the model where its tokenizer names none.
+  /// The class of transformers that reads the tokenizer, without `Fast`: the one that its settings
+  /// name, or where they name none in particular, the one of the model's type; nil for neither.
   ///
-  /// - Source: transformers 5.24.0 `tokenization_auto.py`, `TOKENIZER_MAPPING_NAMES`.
-  var impliedClassName: String? {
-    switch config["model_type"]?.string {
+  /// - Source: transformers 5.24.0 `tokenization_auto.py`, `TOKENIZER_MAPPING_NAMES` and
+  ///   `from_pretrained`.
+  var className: String? {
+    let stated = settings?["tokenizer_class"]?.string ?? ""
+    let name = stated.hasSuffix("Fast") ? String(stated.dropLast(4)) : stated
+    guard ["", "PreTrainedTokenizer", "TokenizersBackend"].contains(name) else { return name }
+    return switch config["model_type"]?.string {
     case "gpt2": "GPT2Tokenizer"
     case "qwen2", "qwen3", "qwen3_moe": "Qwen2Tokenizer"
     case "bert": "BertTokenizer"

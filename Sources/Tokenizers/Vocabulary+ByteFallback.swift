@@ -13,7 +13,7 @@ extension Vocabulary {
         .missingInput, "the folder holds no tokenizer", file: files.folder.path(of: name))
     }
     let base = try BaseVocabulary.model(definition, "BPE", files)
-    let named = try NamedTokens(files, class: "LlamaTokenizer")
+    let named = try NamedTokens(files)
     let special = Set(named.all)
     self.init(paddingCount: base.count, score: -1000)
     for token in base.tokens {

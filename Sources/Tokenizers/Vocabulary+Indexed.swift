@@ -8,7 +8,7 @@ extension Vocabulary {
   init(
     _ base: BaseVocabulary, _ files: TokenizerFiles, _ warnings: inout [String]
   ) throws(Failure) {
-    let named = try NamedTokens(files, class: files.impliedClassName)
+    let named = try NamedTokens(files)
     let added = try AddedTokens(files, named)
     let idOfAdded = try Vocabulary.ids(added, base, files, &warnings)
     let size = try files.vocabularySize ?? base.count + idOfAdded.count { base[$0.key] == nil }
