@@ -95,7 +95,9 @@ extension Checkpoint {
   ) throws(Failure) -> Checkpoint {
     let index = try SafetensorsIndex(parsing: text, file: file)
     guard !index.shards.isEmpty else {
-      throw Failure(.badInput, "the index names no tensor", file: file, subject: .key("weight_map"))
+      throw Failure(
+        .badInput, "the index names no tensor", file: file, subject: .key("weight_map"),
+        expected: "at least one", found: "none")
     }
     let files = try concurrentMap(Array(index.shards.indices)) { (number) throws(Failure) in
       let opened: File

@@ -47,10 +47,17 @@ private func index(_ places: String) -> String { "{\"weight_map\":{\(places)}}" 
 
   @Test(arguments: [
     (
-      #"{"metadata":{}}"#, "i: key 'weight_map': the key is missing"
+      #"{"metadata":{}}"#,
+      "i: key 'weight_map': the key is missing (expected a map from tensors to files, found none)"
     ),
-    (#"{"weight_map":{}}"#, "i: key 'weight_map': the index names no tensor"),
-    (#"{"weight_map":{},"weight_map":{}}"#, "i: key 'weight_map': at byte 17: the key comes twice"),
+    (
+      #"{"weight_map":{}}"#,
+      "i: key 'weight_map': the index names no tensor (expected at least one, found none)"
+    ),
+    (
+      #"{"weight_map":{},"weight_map":{}}"#,
+      "i: key 'weight_map': at byte 17: the key comes twice (expected one map, found a second one)"
+    ),
     (
       #"{"weight_map":[]}"#,
       "i: at byte 14: the JSON text is malformed (expected '{', found '[')"

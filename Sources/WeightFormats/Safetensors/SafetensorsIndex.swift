@@ -37,7 +37,8 @@ public struct SafetensorsIndex: Sendable {
       guard key == "weight_map" else { return try s.skipValue() }
       guard !hasMap else {
         throw Failure(
-          .badInput, "the key comes twice", file: file, subject: .key(key), offset: keyOffset)
+          .badInput, "the key comes twice", file: file, subject: .key(key), offset: keyOffset,
+          expected: "one map", found: "a second one")
       }
       hasMap = true
       try s.object { (s, name, offset) throws(Failure) in
@@ -63,7 +64,9 @@ public struct SafetensorsIndex: Sendable {
     }
     try scanner.end()
     guard hasMap else {
-      throw Failure(.badInput, "the key is missing", file: file, subject: .key("weight_map"))
+      throw Failure(
+        .badInput, "the key is missing", file: file, subject: .key("weight_map"),
+        expected: "a map from tensors to files", found: "none")
     }
     self.numberOfTensor = numberOfTensor
     let sorted = numbers.sorted { $0.key < $1.key }
