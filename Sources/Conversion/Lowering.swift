@@ -62,9 +62,9 @@ extension WeightGraph {
   private func rearranged(
     _ piece: Piece, _ node: Node, _ change: (View) -> View?
   ) throws(Failure) -> Piece {
-    guard case .view(let view) = piece.origin, let changed = change(view) else {
-      throw unplanned(node)
-    }
+    guard case .view(let view) = piece.origin, let changed = change(view),
+      changed.keepsWhole(piece.encodings[0].unitElementCount)
+    else { throw unplanned(node) }
     return Piece(origin: .view(changed), encodings: piece.encodings)
   }
 

@@ -103,6 +103,15 @@ public struct View: Sendable, Hashable {
     return copy
   }
 
+  /// Whether the walk takes every so many consecutive elements of the source together: blocks, or
+  /// bytes of several elements.
+  func keepsWhole(_ count: Int) -> Bool {
+    guard count > 1, elementCount > 0 else { return true }
+    let view = simplified()
+    return view.strides.contains(1) && view.offset % count == 0
+      && zip(view.lengths, view.strides).allSatisfy { ($1 == 1 ? $0 : $1) % count == 0 }
+  }
+
   static func contiguousStrides(_ axes: [Int]) -> [Int] {
     var strides = [Int](repeating: 1, count: axes.count)
     for axis in stride(from: axes.count - 2, through: 0, by: -1) {

@@ -200,12 +200,12 @@ extension RuleSet {
     Rule(
       name: "\(kind.rawValue)-before-cast",
       law:
-        "\(kind.rawValue)(cast(e, x)…) = cast(e, \(kind.rawValue)(x…)) for inputs of one encoding",
+        "\(kind.rawValue)(cast(e, x)…) = cast(e, \(kind.rawValue)(x…)) for inputs of one plain encoding",
       fidelity: .bitExact,
       pattern: .each(kind, .op(.cast, [.bind("x")], as: "cast")),
       rewrite: { m in
         let inputs = m.graph[m.root].inputs.map { m.graph[$0].inputs[0] }
-        guard m.type("cast").encoding.isPlain,
+        guard m.type("x").encoding.isPlain, m.type("cast").encoding.isPlain,
           inputs.allSatisfy({ m.graph[$0].type.encoding == m.type("x").encoding })
         else { return nil }
         return .op(m.op("cast"), [.op(m.graph[m.root].op, inputs.map { .node($0) })])
