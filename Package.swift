@@ -54,6 +54,8 @@ let testedModules = [
   "ByteIO",
   "WeightFormats",
   "Quantization",
+  "GraphRewriting",
+  "Architectures",
   "Accelerators",
   "Conversion",
   "ReferenceKernels",

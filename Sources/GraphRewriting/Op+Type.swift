@@ -44,7 +44,7 @@ extension Op {
       var axes = inputs[0].shape.axes
       try require(
         axes.indices.contains(axis) && start >= 0 && count >= 0 && count <= axes[axis] - start,
-        "positions \(start) to \(start + count) of axis \(axis)", inputs)
+        "\(count) positions of axis \(axis) from \(start) on", inputs)
       axes[axis] = count
       let type = inputs[0].with(shape: Shape(axes))
       let unit = axis == axes.count - 1 ? type.encoding.unitElementCount : 1

@@ -10,7 +10,8 @@ public struct Firing: Sendable, Hashable {
 }
 
 extension WeightGraph {
-  /// The graph with every rule applied until none fits, inputs before users.
+  /// The graph with every rule applied until none fits, inputs before users. Nodes that no output
+  /// is computed from are left alone.
   ///
   /// - Parameter fuel: the most firings; rules that undo each other would go on for ever.
   /// - Throws: `defect` when the fuel runs out, naming the rules that keep firing.
@@ -19,13 +20,26 @@ extension WeightGraph {
   ) throws(Failure) -> (graph: WeightGraph, firings: [Firing]) {
     var rewriting = Rewriting(
       sources: sources, rules: rules, fuel: fuel ?? 64 * nodes.count + 1024)
-    var placed: [NodeID] = []
-    placed.reserveCapacity(nodes.count)
-    for node in nodes {
-      placed.append(try rewriting.place(node.op, node.inputs.map { placed[$0.index] }))
+    var placed = [NodeID?](repeating: nil, count: nodes.count)
+    for index in liveNodes {
+      let node = nodes[index]
+      // Inputs stand before their users, and those of live nodes are live.
+      placed[index] = try rewriting.place(node.op, node.inputs.map { placed[$0.index]! })
     }
-    rewriting.graph.outputs = outputs.map { Output(name: $0.name, node: placed[$0.node.index]) }
+    rewriting.graph.outputs = outputs.map {
+      Output(name: $0.name, node: placed[$0.node.index]!)  // outputs are live
+    }
     return (rewriting.graph, rewriting.firings)
+  }
+
+  /// The positions of the nodes that outputs are computed from, ascending.
+  private var liveNodes: [Int] {
+    var isLive = [Bool](repeating: false, count: nodes.count)
+    for output in outputs { isLive[output.node.index] = true }
+    for index in nodes.indices.reversed() where isLive[index] {
+      for input in nodes[index].inputs { isLive[input.index] = true }
+    }
+    return nodes.indices.filter { isLive[$0] }
   }
 
   /// The graph after all phases, one after another.
