@@ -35,8 +35,7 @@ struct iq1_m {
   uint8_t scales[8];
 };
 
-/// Orders the elements by value; equal ones stay in order.
-static void sort(const float *x, int count, uint8_t *order) {
+static void sort(int count, const float *x, uint8_t *order) {
   for (int i = 0; i < count; i++) {
     int place = i;
     for (; place > 0 && x[i] < x[order[place - 1]]; place--) order[place] = order[place - 1];
@@ -44,7 +43,7 @@ static void sort(const float *x, int count, uint8_t *order) {
   }
 }
 
-struct cut port_search_cut_iq1_s(const struct cut_sums *sums) {
+static struct cut cut_iq1_s(const struct cut_sums *sums) {
   const float *x = sums->x[0], *w = sums->w[0];
   struct cut best = {-1, -1, 0, 0};
   float score = LOWEST;
@@ -66,7 +65,7 @@ struct cut port_search_cut_iq1_s(const struct cut_sums *sums) {
   return best;
 }
 
-struct cut port_search_cut_iq1_m(const struct cut_sums *sums) {
+static struct cut cut_iq1_m(const struct cut_sums *sums) {
   struct cut best = {-1, -1, 0, 0};
   float score = LOWEST;
   for (int first = 0; first <= 16; first++) {
@@ -96,9 +95,9 @@ struct cut port_search_cut_iq1_m(const struct cut_sums *sums) {
   return best;
 }
 
-/// The nearest of the neighbours by Σ w · (scale · value − x)²; of equals, the first.
 static uint32_t nearest_neighbour(
-  const struct port_codebook *book, uint32_t entry, const struct iq1_group *group, int k
+  const struct port_codebook *book, uint32_t entry, const float *x, const float *w,
+  const float *values, float scale
 ) {
   const uint32_t *list = book->neighbours + (entry & 0xFFFFu) * CHUNK;
   unsigned count = (entry >> 16 & 0x7FFFu) * CHUNK;
@@ -107,9 +106,8 @@ static uint32_t nearest_neighbour(
   for (unsigned n = 0; n < count; n++) {
     float distance = 0;
     for (int i = 0; i < 8; i++) {
-      float q = group->values[k][codebook_level(book, list[n], i)];
-      float difference = group->scale * q - group->x[8 * k + i];
-      distance += group->w[8 * k + i] * difference * difference;
+      float difference = scale * values[codebook_level(book, list[n], i)] - x[i];
+      distance += w[i] * difference * difference;
     }
     if (distance < least) {
       least = distance;
@@ -119,14 +117,17 @@ static uint32_t nearest_neighbour(
   return best;
 }
 
+static const struct iq1_steps iq1_s_steps = {sort, cut_iq1_s, nearest_neighbour};
+static const struct iq1_steps iq1_m_steps = {sort, cut_iq1_m, nearest_neighbour};
+
 /// Levels, points and scale of a group; returns which halves are moved down, or −1 for no cut.
 static int search_group(
-  const struct port_codebook *book, cut_search search, struct iq1_group *group
+  const struct port_codebook *book, const struct iq1_steps *steps, struct iq1_group *group
 ) {
-  uint8_t order[32];
+  uint8_t order[32] = {0};
   struct cut_sums sums;
   int half_count = group->count == 32 ? 32 : 8;
-  sort(group->x, group->count, order);
+  steps->sort(group->count, group->x, order);
   memset(&sums, 0, sizeof sums);
   for (int i = 0; i < group->count; i++) {
     int element = order[i], half = element / half_count;
@@ -137,7 +138,7 @@ static int search_group(
     sums.x[half][i + 1] += group->w[element] * group->x[element];
     sums.w[half][i + 1] += group->w[element];
   }
-  struct cut cut = search(&sums);
+  struct cut cut = steps->cut(&sums);
   if (cut.first < 0) return -1;
   for (int i = 0; i < group->count; i++) {
     group->levels[order[i]] = (uint8_t)((i >= cut.first) + (i >= cut.second));
@@ -156,7 +157,8 @@ static int search_group(
     uint32_t entry = book->map[codebook_place(book, group->levels + 8 * k)];
     if (entry & OFF_GRID) {
       all_on_grid = 0;
-      group->points[k] = nearest_neighbour(book, entry, group, k);
+      group->points[k] = steps->neighbour(
+        book, entry, group->x + 8 * k, group->w + 8 * k, group->values[k], group->scale);
     } else {
       group->points[k] = book->points[entry];
     }
@@ -184,7 +186,7 @@ static int scale_code(float inverse, float scale) {
   return limited(nearest(0.5f * (inverse * scale - 1)), 0, 7);
 }
 
-void port_encode_with_iq1_s(const struct block *block, uint8_t *to, cut_search search) {
+void port_encode_with_iq1_s(const struct block *block, uint8_t *to, const struct iq1_steps *steps) {
   struct iq1_s *out = (struct iq1_s *)to;
   memset(out, 0, sizeof *out);
   float energy = 2 * sum_of_squares(block->values, SUPER) / SUPER;
@@ -194,7 +196,7 @@ void port_encode_with_iq1_s(const struct block *block, uint8_t *to, cut_search s
     struct iq1_group group = {.count = 32, .x = block->values + 32 * i};
     if (greatest_magnitude(group.x, 32) < 1e-12f) continue;
     weigh(32, group.x, block->importance + 32 * i, energy, group.w);
-    int found = search_group(block->codebook, search, &group);
+    int found = search_group(block->codebook, steps, &group);
     if (found < 0) continue;
     down[i] = found;
     scales[i] = group.scale;
@@ -232,7 +234,7 @@ static unsigned iq1_m_index(const struct iq1_m *block, int point) {
   return block->points[point] | (unsigned)(block->high[point / 2] >> point % 2 * 4 & 7) << 8;
 }
 
-void port_encode_with_iq1_m(const struct block *block, uint8_t *to, cut_search search) {
+void port_encode_with_iq1_m(const struct block *block, uint8_t *to, const struct iq1_steps *steps) {
   struct iq1_m *out = (struct iq1_m *)to;
   const struct port_codebook *book = block->codebook;
   memset(out, 0, sizeof *out);
@@ -243,7 +245,7 @@ void port_encode_with_iq1_m(const struct block *block, uint8_t *to, cut_search s
     struct iq1_group group = {.count = 16, .x = block->values + 16 * i};
     if (greatest_magnitude(group.x, 16) < 1e-7f) continue;
     weigh_iq1_m(block, energy, i, group.w);
-    int found = search_group(book, search, &group);
+    int found = search_group(book, steps, &group);
     if (found < 0) continue;
     down[i] = found;
     scales[i] = group.scale;
@@ -284,11 +286,11 @@ void port_encode_with_iq1_m(const struct block *block, uint8_t *to, cut_search s
 }
 
 static void encode_iq1_s(const struct block *block, uint8_t *to) {
-  port_encode_with_iq1_s(block, to, port_search_cut_iq1_s);
+  port_encode_with_iq1_s(block, to, &iq1_s_steps);
 }
 
 static void encode_iq1_m(const struct block *block, uint8_t *to) {
-  port_encode_with_iq1_m(block, to, port_search_cut_iq1_m);
+  port_encode_with_iq1_m(block, to, &iq1_m_steps);
 }
 
 /// y = d · (2 scale + 1) · (level − 1 ± ⅛).

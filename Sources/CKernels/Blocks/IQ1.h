@@ -22,18 +22,25 @@ struct cut {
   float scale;
 };
 
-/// The sums over the elements below each cut, one more than there are elements.
+/// The sums over the elements below each cut, one more than there are elements, and room to read
+/// beyond.
 struct cut_sums {
-  float x[2][33];  // Σ w x, of each half
-  float w[2][33];  // Σ w
+  float x[2][64];  // Σ w x, of each half
+  float w[2][64];  // Σ w
 };
 
-typedef struct cut (*cut_search)(const struct cut_sums *sums);
+/// The steps of the search that every path does its own way.
+struct iq1_steps {
+  /// Orders the elements by value; equal ones stay in order.
+  void (*sort)(int count, const float *x, uint8_t *order);
+  struct cut (*cut)(const struct cut_sums *sums);
+  /// The nearest of the neighbours of an entry by Σ w · (scale · value − x)²; of equals, the first.
+  uint32_t (*neighbour)(
+    const struct port_codebook *book, uint32_t entry, const float *x, const float *w,
+    const float *values, float scale);
+};
 
-struct cut port_search_cut_iq1_s(const struct cut_sums *sums);
-struct cut port_search_cut_iq1_m(const struct cut_sums *sums);
-
-void port_encode_with_iq1_s(const struct block *block, uint8_t *to, cut_search search);
-void port_encode_with_iq1_m(const struct block *block, uint8_t *to, cut_search search);
+void port_encode_with_iq1_s(const struct block *block, uint8_t *to, const struct iq1_steps *steps);
+void port_encode_with_iq1_m(const struct block *block, uint8_t *to, const struct iq1_steps *steps);
 
 #endif

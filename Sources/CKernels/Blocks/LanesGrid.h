@@ -31,10 +31,9 @@ INLINE void spread_elements(int elements, const float *x, const float *root, str
 ///
 /// What each element adds to a distance is one of four or eight numbers, so they are computed once.
 INLINE uint32_t nearest_neighbour(
-  int elements, const struct port_codebook *book, uint32_t entry, const struct spread *spread,
-  float scale
+  int elements, const float *values, const struct port_codebook *book, uint32_t entry,
+  const struct spread *spread, float scale
 ) {
-  const float *values = grid_values[elements == 4];
   floats terms[32 / LANES];
   for (int i = 0; i < 32 / LANES; i++) {
     floats difference = all(scale) * load(values) - spread->x[i];
@@ -109,8 +108,8 @@ INLINE void find_points(
   steps->on_grid[k] = ~off_grid;
   for (; off_grid; off_grid &= off_grid - 1) {
     int step = __builtin_ctz(off_grid);
-    steps->points[k][step] =
-      nearest_neighbour(elements, book, entries[step], &spread, steps->scale[step]);
+    steps->points[k][step] = nearest_neighbour(
+      elements, grid_values[elements == 4], book, entries[step], &spread, steps->scale[step]);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "LanesKQuants.h"
 #include "LanesIQ4.h"
 #include "LanesGrid.h"
+#include "LanesIQ1.h"
 
 const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
   [PORT_Q4_0] = {port_encode_q4_0, port_decode_q4_0},
@@ -24,8 +25,8 @@ const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
   [PORT_IQ2_S] = {encode_iq2_s, port_decode_iq2_s},
   [PORT_IQ3_XXS] = {encode_iq3_xxs, port_decode_iq3_xxs},
   [PORT_IQ3_S] = {encode_iq3_s, port_decode_iq3_s},
-  [PORT_IQ1_S] = {port_encode_iq1_s, port_decode_iq1_s},
-  [PORT_IQ1_M] = {port_encode_iq1_m, port_decode_iq1_m},
+  [PORT_IQ1_S] = {encode_iq1_s, port_decode_iq1_s},
+  [PORT_IQ1_M] = {encode_iq1_m, port_decode_iq1_m},
   [PORT_IQ4_NL] = {encode_iq4_nl, port_decode_iq4_nl},
   [PORT_IQ4_XS] = {encode_iq4_xs, port_decode_iq4_xs},
   [PORT_TQ1_0] = {port_encode_tq1_0, port_decode_tq1_0},
