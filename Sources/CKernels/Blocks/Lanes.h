@@ -65,12 +65,6 @@ struct batch {
   float importance[BATCH * SUPER];
 };
 
-/// Where the blocks of some rows lie.
-struct block_range {
-  const uint8_t *values, *importance;
-  size_t blocks_a_row;
-};
-
 static void load_batch(
   const struct port_rows *rows, size_t first, int count, int elements, struct batch *batch
 ) {
@@ -86,6 +80,21 @@ static void load_batch(
     const uint8_t *importance = (const uint8_t *)rows->importance + column * bytes;
     memcpy(batch->importance + b * elements, importance, bytes);
   }
+}
+
+/// `store_half` with the instruction.
+INLINE void store_narrowed(uint8_t *to, float value) {
+  uint16_t half = value != value ? half_of(value) : narrowed(value);
+  memcpy(to, &half, sizeof half);
+}
+
+/// A bit for each of the 32 elements that equal the value.
+INLINE uint32_t equal_elements(const float *x, float value) {
+  uint32_t bits = 0;
+  for (int i = 0; i < 32; i += LANES) {
+    bits |= (uint32_t)bits_of(is_equal(load(x + i), all(value))) << i;
+  }
+  return bits;
 }
 
 /// w = importance · √(energy + x²) of `LANES` groups.

@@ -119,6 +119,11 @@ INLINE void transpose(const float *from, size_t stride, floats *to) {
   }
 }
 
+/// Rounds to F16; NaN keeps some of its bits.
+INLINE uint16_t narrowed(float value) {
+  return (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(value), _MM_FROUND_TO_NEAREST_INT));
+}
+
 INLINE float least_lane(floats v) {
   __m128 four = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));

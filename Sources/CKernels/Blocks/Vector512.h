@@ -117,5 +117,10 @@ INLINE void transpose(const float *from, size_t stride, floats *to) {
   }
 }
 
+/// Rounds to F16; NaN keeps some of its bits.
+INLINE uint16_t narrowed(float value) {
+  return (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(value), _MM_FROUND_TO_NEAREST_INT));
+}
+
 INLINE float least_lane(floats v) { return _mm512_reduce_min_ps(v); }
 INLINE float greatest_lane(floats v) { return _mm512_reduce_max_ps(v); }

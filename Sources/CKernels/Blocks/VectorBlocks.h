@@ -4,16 +4,17 @@
 
 #include "LanesAffine.h"
 #include "LanesSymmetric.h"
+#include "LanesQ4Q5.h"
 #include "LanesKQuants.h"
 #include "LanesIQ4.h"
 #include "LanesGrid.h"
 #include "LanesIQ1.h"
 
 const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {
-  [PORT_Q4_0] = {port_encode_q4_0, port_decode_q4_0},
-  [PORT_Q4_1] = {port_encode_q4_1, port_decode_q4_1},
-  [PORT_Q5_0] = {port_encode_q5_0, port_decode_q5_0},
-  [PORT_Q5_1] = {port_encode_q5_1, port_decode_q5_1},
+  [PORT_Q4_0] = {encode_q4_0, port_decode_q4_0},
+  [PORT_Q4_1] = {encode_q4_1, port_decode_q4_1},
+  [PORT_Q5_0] = {encode_q5_0, port_decode_q5_0},
+  [PORT_Q5_1] = {encode_q5_1, port_decode_q5_1},
   [PORT_Q8_0] = {port_encode_q8_0, port_decode_q8_0},
   [PORT_Q2_K] = {encode_q2_k, port_decode_q2_k},
   [PORT_Q3_K] = {encode_q3_k, port_decode_q3_k},
