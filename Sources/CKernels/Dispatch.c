@@ -2,9 +2,6 @@
 
 #if defined(__x86_64__)
 
-extern const struct port_kernels port_avx2_kernels;
-extern const struct port_kernels port_avx512_kernels;
-
 const struct port_kernels *port_kernels_for(int index) {
   switch (index) {
     case 0:

@@ -9,6 +9,8 @@ float port_half_to_float(uint16_t half);
 uint16_t port_float_to_half(float value);
 
 extern const struct port_kernels port_portable_kernels;
+extern const struct port_kernels port_avx2_kernels;
+extern const struct port_kernels port_avx512_kernels;
 extern const struct port_block_kernels port_portable_blocks[PORT_BLOCK_COUNT];
 extern const struct port_block_kernels port_avx2_blocks[PORT_BLOCK_COUNT];
 extern const struct port_block_kernels port_avx512_blocks[PORT_BLOCK_COUNT];

@@ -52,10 +52,13 @@ uint8_t port_mxfp4_exponent(float greatest) {
 }
 
 float port_half_ue4m3(uint8_t code) {
-  int exponent = code >> 3 & 15, fraction = code & 7;
+  uint32_t exponent = code >> 3 & 15, fraction = code & 7;
   if (code == 0 || code == 127) return 0;
-  return exponent == 0 ? (float)fraction * 0x1p-10f
-                       : ldexpf(1 + (float)fraction / 8, exponent - 8);
+  if (exponent == 0) return (float)fraction * 0x1p-10f;
+  uint32_t bits = (exponent + 119) << 23 | fraction << 20;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
 }
 
 uint8_t port_ue4m3(float value) {
