@@ -50,7 +50,7 @@ enum HardInput {
     var blocks = [UInt8](repeating: 0, count: byteCount)
     blocks.withUnsafeMutableBytes { blocks in
       values.withUnsafeBytes {
-        encoder($0, into: blocks, rowLength: rowLength, importance: weights)
+        _ = encoder($0, into: blocks, rowLength: rowLength, importance: weights)
       }
     }
     return blocks
