@@ -3,7 +3,7 @@ SWIFT ?= swift
 PORT = .build/release/port
 MODEL = Fixtures/models/tiny-qwen2
 
-.PHONY: demo test build lint interop bench zstd
+.PHONY: demo test build lint interop bench fuzz zstd
 
 ## Converts a bundled trained checkpoint to GGUF Q8_0, verifies it and shows the verdict.
 demo: build
@@ -30,6 +30,10 @@ interop: build
 ## Times port against its peers, interleaved.
 bench: build
 	bash Tests/Benchmarks/run.sh
+
+## Fuzzes every parser of untrusted bytes, a minute each.
+fuzz: zstd
+	bash Tests/Fuzz/run.sh
 
 ## Installs libzstd-dev where it is missing (Debian, Ubuntu; macOS: brew install zstd).
 zstd:
