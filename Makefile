@@ -3,7 +3,7 @@ SWIFT ?= swift
 PORT = .build/release/port
 MODEL = Fixtures/models/tiny-qwen2
 
-.PHONY: demo test build lint interop bench fuzz zstd
+.PHONY: demo test build lint interop faults fuzz bench zstd
 
 ## Converts a bundled trained checkpoint to GGUF Q8_0, verifies it and shows the verdict.
 demo: build
@@ -26,6 +26,10 @@ lint:
 ## Lets the peers from PyPI read and judge what port writes.
 interop: build
 	bash Tests/Interop/run.sh
+
+## Lets every system call of a conversion fail, and kills it everywhere (Linux; needs strace).
+faults: build
+	bash Tests/Faults/run.sh
 
 ## Times port against its peers, interleaved.
 bench: build

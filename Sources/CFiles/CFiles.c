@@ -26,7 +26,13 @@ int port_exchange(const char *a, const char *b) {
 
 #elif defined(__APPLE__)
 
-int port_reserve(int descriptor, int64_t byteCount) { return 0; }
+int port_reserve(int descriptor, int64_t byteCount) {
+  fstore_t request = {
+    .fst_flags = F_ALLOCATEALL, .fst_posmode = F_PEOFPOSMODE, .fst_length = byteCount
+  };
+  if (fcntl(descriptor, F_PREALLOCATE, &request) != -1) return 0;
+  return errno == ENOTSUP || errno == EINVAL ? 0 : -1;
+}
 
 int port_start_write_back(int descriptor) { return 0; }
 

@@ -14,6 +14,7 @@ struct Port: ParsableCommand {
     ])
 
   static func main() {
+    Signals.ignoreFileSizeLimit()
     do {
       var command = try parseAsRoot()
       do {

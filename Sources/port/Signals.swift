@@ -10,6 +10,9 @@ enum Signals {
   /// The signal that came last.
   static var last: Int32 { received.load(ordering: .relaxed) }
 
+  /// Lets writes beyond the process's limit on file sizes fail instead of killing it.
+  static func ignoreFileSizeLimit() { signal(SIGXFSZ, SIG_IGN) }
+
   /// Cancels when a signal comes, for as long as the result lives.
   static func cancelling(_ cancellation: Cancellation) -> [any DispatchSourceSignal] {
     [SIGINT, SIGTERM, SIGHUP].map { number in
