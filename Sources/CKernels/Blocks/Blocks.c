@@ -27,16 +27,3 @@ void port_encode_each(
     }
   }
 }
-
-void port_decode_each(
-  const uint8_t *from, uint8_t *to, size_t count, int element_count, int byte_count,
-  block_decoder decode
-) {
-  for (size_t i = 0; i < count / (size_t)element_count; i++) {
-    float values[SUPER];
-    decode(from, values);
-    memcpy(to, values, 4 * (size_t)element_count);
-    from += byte_count;
-    to += 4 * element_count;
-  }
-}

@@ -35,17 +35,11 @@ struct block {
 };
 
 typedef void (*block_encoder)(const struct block *block, uint8_t *to);
-typedef void (*block_decoder)(const uint8_t *from, float *values);
 
 /// Encodes every block of the rows; `row_energy` asks for `row_mean_square` when there are weights.
 void port_encode_each(
   const struct port_rows *rows, uint8_t *to, const struct port_codebook *codebook,
   int element_count, int byte_count, int row_energy, block_encoder encode);
-
-/// Decodes `count / element_count` blocks.
-void port_decode_each(
-  const uint8_t *from, uint8_t *to, size_t count, int element_count, int byte_count,
-  block_decoder decode);
 
 /// The nearest integer, ties to even, for magnitudes up to 2^22; beyond, the low bits of the sum, as
 /// in the reference.

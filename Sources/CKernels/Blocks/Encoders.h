@@ -18,15 +18,12 @@
 PORT_BLOCKS(PORT_DECLARE)
 #undef PORT_DECLARE
 
-/// The kernels of a type that has `encode_<type>` and `decode_<type>` for one block.
-#define PORT_BLOCK(type, elements, bytes, row_energy) \
+/// The kernel of a type that has `encode_<type>` for one block.
+#define PORT_ENCODER(type, elements, bytes, row_energy) \
   void port_encode_##type( \
     const struct port_rows *rows, void *to, const struct port_codebook *codebook \
   ) { \
     port_encode_each(rows, to, codebook, elements, bytes, row_energy, encode_##type); \
-  } \
-  void port_decode_##type(const void *from, void *to, size_t count) { \
-    port_decode_each(from, to, count, elements, bytes, decode_##type); \
   }
 
 #endif

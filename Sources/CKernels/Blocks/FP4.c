@@ -92,21 +92,10 @@ static void encode_group(const float *x, int count, float half_scale, uint8_t *t
   }
 }
 
-static void decode_group(const uint8_t *from, int count, float half_scale, float *y) {
-  for (int i = 0; i < count / 2; i++) {
-    y[i] = (float)doubled[from[i] & 15] * half_scale;
-    y[i + count / 2] = (float)doubled[from[i] >> 4] * half_scale;
-  }
-}
-
 /// E8M0 2^(⌊log₂ max|x|⌋ − 2), then 16 bytes of codes.
 static void encode_mxfp4(const struct block *block, uint8_t *to) {
   to[0] = port_mxfp4_exponent(greatest_magnitude(block->values, 32));
   encode_group(block->values, 32, port_half_e8m0(to[0]), to + 1);
-}
-
-static void decode_mxfp4(const uint8_t *from, float *y) {
-  decode_group(from + 1, 32, port_half_e8m0(from[0]), y);
 }
 
 /// Four scales E4M3(max|x| / 6), then 8 bytes of codes for each.
@@ -118,11 +107,5 @@ static void encode_nvfp4(const struct block *block, uint8_t *to) {
   }
 }
 
-static void decode_nvfp4(const uint8_t *from, float *y) {
-  for (int group = 0; group < 4; group++) {
-    decode_group(from + 4 + 8 * group, 16, port_half_ue4m3(from[group]), y + 16 * group);
-  }
-}
-
-PORT_BLOCK(mxfp4, 32, 17, 0)
-PORT_BLOCK(nvfp4, 64, 36, 0)
+PORT_ENCODER(mxfp4, 32, 17, 0)
+PORT_ENCODER(nvfp4, 64, 36, 0)

@@ -1,6 +1,7 @@
 #include "IQ1.h"
 
 #include "Encoders.h"
+#include "Layouts.h"
 #include "Search.h"
 
 const float port_values_iq1[2][3] = {{-0.875f, 0.125f, 1.125f}, {-1.125f, -0.125f, 0.875f}};
@@ -18,21 +19,6 @@ struct iq1_group {
   /// The level values for each point.
   const float *values[4];
   float scale;
-};
-
-struct iq1_s {
-  uint8_t scale[2];
-  uint8_t points[32];
-  /// For 32 elements: four times three bits of index, three of scale, one for moved down.
-  uint8_t high[8][2];
-};
-
-struct iq1_m {
-  uint8_t points[32];
-  /// For 16 elements twice: three bits of index, one for moved down.
-  uint8_t high[16];
-  /// Four words: four scales of three bits, and four bits of the scale of all.
-  uint8_t scales[8];
 };
 
 static void sort(int count, const float *x, uint8_t *order) {
@@ -293,42 +279,5 @@ static void encode_iq1_m(const struct block *block, uint8_t *to) {
   port_encode_with_iq1_m(block, to, &iq1_m_steps);
 }
 
-/// y = d · (2 scale + 1) · (level − 1 ± ⅛).
-static void decode_point(float scale, unsigned index, int down, float *y) {
-  float moved = down ? -0.125f : 0.125f;
-  for (int i = 0; i < 8; i++) {
-    y[i] = scale * ((float)((port_points_iq1[index] >> 2 * i & 3) - 1) + moved);
-  }
-}
-
-static void decode_iq1_s(const uint8_t *from, float *y) {
-  const struct iq1_s *block = (const struct iq1_s *)from;
-  float scale = load_half(block->scale);
-  for (int i = 0; i < 8; i++) {
-    unsigned high = (unsigned)block->high[i][0] | (unsigned)block->high[i][1] << 8;
-    float group_scale = scale * (float)(2 * (high >> 12 & 7) + 1);
-    for (int k = 0; k < 4; k++) {
-      unsigned index = block->points[4 * i + k] | (high >> 3 * k & 7) << 8;
-      decode_point(group_scale, index, high >> 15 & 1, y + 32 * i + 8 * k);
-    }
-  }
-}
-
-static void decode_iq1_m(const uint8_t *from, float *y) {
-  const struct iq1_m *block = (const struct iq1_m *)from;
-  unsigned words[4];
-  uint8_t half[2] = {0};
-  for (int i = 0; i < 4; i++) {
-    words[i] = (unsigned)block->scales[2 * i] | (unsigned)block->scales[2 * i + 1] << 8;
-    half[i / 2] |= (uint8_t)(words[i] >> 12 << i % 2 * 4);
-  }
-  float scale = load_half(half);
-  for (int i = 0; i < 32; i++) {
-    float group_scale = scale * (float)(2 * (words[i / 8] >> i / 2 % 4 * 3 & 7) + 1);
-    int down = block->high[i / 2] >> (i % 2 * 4 + 3) & 1;
-    decode_point(group_scale, iq1_m_index(block, i), down, y + 8 * i);
-  }
-}
-
-PORT_BLOCK(iq1_s, SUPER, 50, 0)
-PORT_BLOCK(iq1_m, SUPER, 56, 0)
+PORT_ENCODER(iq1_s, SUPER, 50, 0)
+PORT_ENCODER(iq1_m, SUPER, 56, 0)

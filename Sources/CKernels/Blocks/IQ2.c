@@ -5,33 +5,11 @@
 
 #include "Encoders.h"
 #include "Grid.h"
+#include "Layouts.h"
 
 const struct grid_rule port_rule_iq2_xxs = {32, 3, 1, 6, 0.1f, NEGLIGIBLE, 1, REFINE_ALWAYS};
 const struct grid_rule port_rule_iq2_xs = {16, 3, 1, 9, 0.1f, NEGLIGIBLE, 0, REFINE_OFF_GRID};
 const struct grid_rule port_rule_iq2_s = {16, 3, 0, 9, 0.1f, 1e-8f, 0, REFINE_OFF_GRID};
-
-struct iq2_xxs {
-  uint8_t scale[2];
-  /// For 32 elements: four indices, then four times 7 bits of signs and 4 of scale.
-  uint8_t groups[8][8];
-};
-
-struct iq2_xs {
-  uint8_t scale[2];
-  /// 9 bits of index and 7 of signs.
-  uint8_t points[32][2];
-  /// Two nibbles, each for 16 elements.
-  uint8_t scales[8];
-};
-
-struct iq2_s {
-  uint8_t scale[2];
-  uint8_t points[32];
-  uint8_t signs[32];
-  /// Two more bits for each index.
-  uint8_t high[8];
-  uint8_t scales[8];
-};
 
 void port_encode_with_iq2_xxs(const struct block *block, uint8_t *to, grid_search search) {
   struct iq2_xxs *out = (struct iq2_xxs *)to;
@@ -146,59 +124,6 @@ static void encode_iq2_s(const struct block *block, uint8_t *to) {
   port_encode_with_iq2_s(block, to, port_search_grid);
 }
 
-static void decode_point(float scale, unsigned point, unsigned signs, float *y) {
-  static const float magnitudes[4] = {8, 25, 43, 0};
-  for (int i = 0; i < 8; i++) {
-    float value = scale * magnitudes[point >> 2 * i & 3];
-    y[i] = signs >> i & 1 ? -value : value;
-  }
-}
-
-/// Eight signs from seven: the last makes their number even.
-static unsigned even_signs(unsigned code) {
-  return code | (unsigned)(__builtin_popcount(code) & 1) << 7;
-}
-
-static void decode_iq2_xxs(const uint8_t *from, float *y) {
-  const struct iq2_xxs *block = (const struct iq2_xxs *)from;
-  float scale = load_half(block->scale);
-  for (int i = 0; i < 8; i++) {
-    uint32_t tail;
-    memcpy(&tail, block->groups[i] + 4, 4);
-    float group_scale = scale * (0.5f + (float)(tail >> 28)) * 0.25f;
-    for (int k = 0; k < 4; k++) {
-      decode_point(
-        group_scale, port_points_iq2_xxs[block->groups[i][k]], even_signs(tail >> 7 * k & 127),
-        y + 32 * i + 8 * k);
-    }
-  }
-}
-
-static float group_scale(float scale, const uint8_t *scales, int point) {
-  return scale * (0.5f + (float)(scales[point / 4] >> point / 2 % 2 * 4 & 15)) * 0.25f;
-}
-
-static void decode_iq2_xs(const uint8_t *from, float *y) {
-  const struct iq2_xs *block = (const struct iq2_xs *)from;
-  float scale = load_half(block->scale);
-  for (int i = 0; i < 32; i++) {
-    unsigned point = (unsigned)block->points[i][0] | (unsigned)block->points[i][1] << 8;
-    decode_point(
-      group_scale(scale, block->scales, i), port_points_iq2_xs[point & 511],
-      even_signs(point >> 9), y + 8 * i);
-  }
-}
-
-static void decode_iq2_s(const uint8_t *from, float *y) {
-  const struct iq2_s *block = (const struct iq2_s *)from;
-  float scale = load_half(block->scale);
-  for (int i = 0; i < 32; i++) {
-    unsigned point = block->points[i] | (unsigned)(block->high[i / 4] >> i % 4 * 2 & 3) << 8;
-    decode_point(
-      group_scale(scale, block->scales, i), port_points_iq2_s[point], block->signs[i], y + 8 * i);
-  }
-}
-
-PORT_BLOCK(iq2_xxs, SUPER, 66, 0)
-PORT_BLOCK(iq2_xs, SUPER, 74, 0)
-PORT_BLOCK(iq2_s, SUPER, 82, 0)
+PORT_ENCODER(iq2_xxs, SUPER, 66, 0)
+PORT_ENCODER(iq2_xs, SUPER, 74, 0)
+PORT_ENCODER(iq2_s, SUPER, 82, 0)

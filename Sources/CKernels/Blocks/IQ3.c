@@ -2,26 +2,10 @@
 
 #include "Encoders.h"
 #include "Grid.h"
+#include "Layouts.h"
 
 const struct grid_rule port_rule_iq3_xxs = {32, 8, 1, 15, 0.2f, 1e-8f, 0, REFINE_OFF_GRID};
 const struct grid_rule port_rule_iq3_s = {32, 8, 0, 9, 0.2f, 0, 0, REFINE_IF_ANY};
-
-struct iq3_xxs {
-  uint8_t scale[2];
-  uint8_t points[64];
-  /// For 32 elements four times 7 bits of signs, then 4 of scale.
-  uint8_t tails[8][4];
-};
-
-struct iq3_s {
-  uint8_t scale[2];
-  uint8_t points[64];
-  /// The ninth bits of the indices.
-  uint8_t high[8];
-  uint8_t signs[32];
-  /// Two nibbles, each for 32 elements.
-  uint8_t scales[4];
-};
 
 static void search_groups(
   const struct grid_rule *rule, const struct block *block, grid_search search,
@@ -105,40 +89,5 @@ static void encode_iq3_s(const struct block *block, uint8_t *to) {
   port_encode_with_iq3_s(block, to, port_search_grid);
 }
 
-/// y = d · (½ + scale) / 2 · ±magnitude.
-static void decode_iq3_xxs(const uint8_t *from, float *y) {
-  static const float magnitudes[8] = {4, 12, 20, 28, 36, 44, 52, 62};
-  const struct iq3_xxs *block = (const struct iq3_xxs *)from;
-  float scale = load_half(block->scale);
-  for (int i = 0; i < 8; i++) {
-    uint32_t tail;
-    memcpy(&tail, block->tails[i], 4);
-    float group_scale = scale * (0.5f + (float)(tail >> 28)) * 0.5f;
-    for (int e = 0; e < 32; e++) {
-      unsigned point = port_points_iq3_xxs[block->points[8 * i + e / 4]];
-      unsigned code = tail >> e / 8 * 7 & 127;
-      unsigned signs = code | (unsigned)(__builtin_popcount(code) & 1) << 7;
-      float value = group_scale * magnitudes[point >> e % 4 * 3 & 7];
-      y[32 * i + e] = signs >> e % 8 & 1 ? -value : value;
-    }
-  }
-}
-
-/// y = d · (1 + 2 scale) · ±(2 level + 1).
-static void decode_iq3_s(const uint8_t *from, float *y) {
-  const struct iq3_s *block = (const struct iq3_s *)from;
-  float scale = load_half(block->scale);
-  for (int i = 0; i < 8; i++) {
-    float group_scale = scale * (float)(1 + 2 * (block->scales[i / 2] >> i % 2 * 4 & 15));
-    for (int e = 0; e < 32; e++) {
-      int k = e / 4;
-      unsigned index = block->points[8 * i + k] | (unsigned)(block->high[i] >> k & 1) << 8;
-      unsigned level = port_points_iq3_s[index] >> e % 4 * 3 & 7;
-      float value = group_scale * (float)(2 * level + 1);
-      y[32 * i + e] = block->signs[4 * i + e / 8] >> e % 8 & 1 ? -value : value;
-    }
-  }
-}
-
-PORT_BLOCK(iq3_xxs, SUPER, 98, 0)
-PORT_BLOCK(iq3_s, SUPER, 110, 0)
+PORT_ENCODER(iq3_xxs, SUPER, 98, 0)
+PORT_ENCODER(iq3_s, SUPER, 110, 0)

@@ -1,6 +1,7 @@
 #include "IQ4.h"
 
 #include "Encoders.h"
+#include "Layouts.h"
 #include "Search.h"
 
 const int8_t port_values_iq4[16] = {
@@ -122,27 +123,5 @@ static void encode_iq4_xs(const struct block *block, uint8_t *to) {
   port_finish_iq4_xs(block->values, scales, requantize, to);
 }
 
-/// y = d · value.
-static void decode_group(float scale, const uint8_t *codes, float *y) {
-  for (int i = 0; i < 16; i++) {
-    y[i] = scale * (float)port_values_iq4[codes[i] & 15];
-    y[i + 16] = scale * (float)port_values_iq4[codes[i] >> 4];
-  }
-}
-
-static void decode_iq4_nl(const uint8_t *from, float *y) {
-  decode_group(load_half(from), from + 2, y);
-}
-
-static void decode_iq4_xs(const uint8_t *from, float *y) {
-  const struct iq4_xs *block = (const struct iq4_xs *)from;
-  float scale = load_half(block->scale);
-  unsigned high = (unsigned)block->scales_high[0] | (unsigned)block->scales_high[1] << 8;
-  for (int i = 0; i < 8; i++) {
-    unsigned code = (block->scales_low[i / 2] >> i % 2 * 4 & 15) | (high >> 2 * i & 3) << 4;
-    decode_group(scale * (float)((int)code - 32), block->codes + 16 * i, y + 32 * i);
-  }
-}
-
-PORT_BLOCK(iq4_nl, 32, 18, 0)
-PORT_BLOCK(iq4_xs, SUPER, 136, 0)
+PORT_ENCODER(iq4_nl, 32, 18, 0)
+PORT_ENCODER(iq4_xs, SUPER, 136, 0)

@@ -7,13 +7,6 @@
 
 extern const int8_t port_values_iq4[16];
 
-struct iq4_xs {
-  uint8_t scale[2];
-  uint8_t scales_high[2];
-  uint8_t scales_low[4];
-  uint8_t codes[128];
-};
-
 /// codes = those of the values nearest to inverse · x.
 typedef void (*iq4_requantizer)(const float *x, float inverse, uint8_t *codes);
 

@@ -9,39 +9,6 @@
 
 #include "Search.h"
 
-struct q2_k {
-  uint8_t scales[16];  // a scale in the low, an offset in the high nibble
-  uint8_t codes[64];
-  uint8_t scale[2], offset[2];
-};
-
-struct q3_k {
-  uint8_t high[32];
-  uint8_t codes[64];
-  uint8_t scales[12];
-  uint8_t scale[2];
-};
-
-struct q4_k {
-  uint8_t scale[2], offset[2];
-  uint8_t scales[12];
-  uint8_t codes[128];
-};
-
-struct q5_k {
-  uint8_t scale[2], offset[2];
-  uint8_t scales[12];
-  uint8_t high[32];
-  uint8_t codes[128];
-};
-
-struct q6_k {
-  uint8_t low[128];
-  uint8_t high[64];
-  int8_t scales[16];
-  uint8_t scale[2];
-};
-
 /// codes = limited(nearest((x + offset) / scale), low, high) − low.
 typedef void (*k_requantizer)(
   int count, const float *x, float scale, float offset, int low, int high, uint8_t *codes);

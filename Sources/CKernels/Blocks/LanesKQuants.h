@@ -93,13 +93,13 @@ INLINE void search_k_groups(
 INLINE void descend_k_groups(
   const struct k_recipe *recipe, const struct batch *batch, int first, struct k_groups *groups
 ) {
-  floats x[WAYS][16];
+  floats x[WAYS * 16];
   float scales[WAYS * LANES];
   uint8_t codes[WAYS * LANES][16];
   for (int way = 0; way < WAYS; way++) {
-    transpose_groups(batch->values + (first + way * LANES) * 16, 16, x[way]);
+    transpose_groups(batch->values + (first + way * LANES) * 16, 16, x + 16 * way);
   }
-  search_descent(recipe->limit, (const floats (*)[16])x, scales, codes);
+  search_descent(recipe->limit, x, scales, codes);
   for (int l = 0; l < WAYS * LANES; l++) {
     struct k_groups *block = &groups[(first + l) / 16];
     block->scales[(first + l) % 16] = scales[l];

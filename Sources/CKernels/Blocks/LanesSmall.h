@@ -187,3 +187,7 @@ static void encode_q8_0(
   (void)codebook;
   PATH_KERNELS.f32_to_q8_0(rows->values, to, rows->row_length * rows->row_count);
 }
+
+static void decode_q8_0(const void *from, void *to, size_t count) {
+  PATH_KERNELS.q8_0_to_f32(from, to, count);
+}

@@ -65,12 +65,13 @@ INLINE void search_symmetric(
 
 /// Changes codes one at a time while that improves the fit, in at most five rounds.
 ///
-/// Each change waits for the one before, so `ways` vectors take turns. A lane that had no change in a
+/// Each change waits for the one before, so `ways` vectors, one after the other in x, w and codes, take
+/// turns. A lane that had no change in a
 /// round has none in the next, so all go on together. `is_positive`: codes are bytes, in which a
 /// negative level wraps, and the denominator is tested before the change too.
 INLINE void descend(
-  int ways, int count, floats low, floats high, int is_positive, const floats (*x)[16],
-  const floats (*w)[16], floats (*codes)[16], struct fit_lanes *fits
+  int ways, int count, floats low, floats high, int is_positive, const floats *x, const floats *w,
+  floats *codes, struct fit_lanes *fits
 ) {
   ints lowest = to_ints(low), highest = to_ints(high);
   unsigned active = (1u << ways) - 1;
@@ -80,7 +81,8 @@ INLINE void descend(
       for (int way = 0; way < ways; way++) {
         if (!(active >> way & 1)) continue;
         struct fit_lanes fit = fits[way];
-        floats xi = x[way][i], wi = w[way][i], l = codes[way][i], wx = wi * xi;
+        int place = way * count + i;
+        floats xi = x[place], wi = w[place], l = codes[place], wx = wi * xi;
         struct fit_lanes other = {fit.xl - wx * l, fit.l2 - wi * l * l};
         mask better = is_less(all(0), other.xl);
         if (is_positive) better = both(better, is_less(all(0), other.l2));
@@ -93,7 +95,7 @@ INLINE void descend(
         better = both(
           better, is_less(fit.xl * fit.xl * other.l2, other.xl * other.xl * fit.l2));
         if (is_positive) new_l = to_floats(and_ints(level, all_int(255)));
-        codes[way][i] = chosen(better, new_l, l);
+        codes[place] = chosen(better, new_l, l);
         fits[way].xl = chosen(better, other.xl, fit.xl);
         fits[way].l2 = chosen(better, other.l2, fit.l2);
         changed |= (unsigned)(bits_of(better) != 0) << way;
@@ -108,37 +110,38 @@ enum { WAYS = 4 };
 
 /// WAYS · LANES groups of 16; writes code i of lane l to codes[l][i].
 INLINE void search_descent(
-  int limit, const floats (*x)[16], float *scales, uint8_t codes[WAYS * LANES][16]
+  int limit, const floats *x, float *scales, uint8_t codes[WAYS * LANES][16]
 ) {
-  floats w[WAYS][16], levels[WAYS][16];
+  floats w[WAYS * 16], levels[WAYS * 16];
   floats low = all((float)-limit), high = all((float)(limit - 1));
   mask negligible[WAYS];
   struct fit_lanes fits[WAYS];
   for (int way = 0; way < WAYS; way++) {
-    floats most = extreme_of(16, x[way]);
+    floats most = extreme_of(16, x + 16 * way);
     negligible[way] = is_less(magnitude(most), all(NEGLIGIBLE));
     floats inverse = all((float)-limit) / most;
     struct fit_lanes fit = {all(0), all(0)};
-    for (int i = 0; i < 16; i++) {
-      floats xi = x[way][i], wi = xi * xi, l = limited_floats(rounded(inverse * xi), low, high);
+    for (int i = 16 * way; i < 16 * way + 16; i++) {
+      floats xi = x[i], wi = xi * xi, l = limited_floats(rounded(inverse * xi), low, high);
       fit.xl = fit.xl + wi * xi * l;
       fit.l2 = fit.l2 + wi * l * l;
-      w[way][i] = wi;
-      levels[way][i] = l;
+      w[i] = wi;
+      levels[i] = l;
     }
     fits[way] = fit;
   }
-  descend(WAYS, 16, low, high, 0, x, (const floats (*)[16])w, levels, fits);
+  descend(WAYS, 16, low, high, 0, x, w, levels, fits);
   for (int way = 0; way < WAYS; way++) {
     struct fit_lanes fit = fits[way];
     floats scale = chosen(is_less(all(0), fit.l2), fit.xl / fit.l2, all(0));
     store(scales + way * LANES, chosen(negligible[way], all(0), scale));
+    floats *own = levels + 16 * way;
     for (int i = 0; i < 16; i++) {
-      levels[way][i] = chosen(negligible[way], all(0), levels[way][i] + all((float)limit));
+      own[i] = chosen(negligible[way], all(0), own[i] + all((float)limit));
     }
     for (int i = 0; i < 16; i += LANES) {
       floats rows[LANES];
-      transpose((const float *)&levels[way][i], LANES, rows);
+      transpose((const float *)(own + i), LANES, rows);
       for (int l = 0; l < LANES; l++) store_bytes(codes[way * LANES + l] + i, to_ints(rows[l]));
     }
   }
@@ -180,9 +183,7 @@ INLINE floats search_positive(
     fit.xl = fit.xl + w[i] * x[i] * l;
     fit.l2 = fit.l2 + w[i] * l * l;
   }
-  descend(
-    1, count, all(-0x1p30f), all((float)highest), 1, (const floats (*)[16])x,
-    (const floats (*)[16])w, (floats (*)[16])codes, &fit);
+  descend(1, count, all(-0x1p30f), all((float)highest), 1, x, w, codes, &fit);
   for (int i = 0; i < count; i++) codes[i] = chosen(negligible, all(0), codes[i]);
   scale = chosen(is_less(all(0), fit.l2), fit.xl / fit.l2, all(0));
   return chosen(negligible, all(0), scale);

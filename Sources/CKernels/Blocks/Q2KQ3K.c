@@ -5,6 +5,7 @@
 
 #include "Encoders.h"
 #include "KQuants.h"
+#include "Layouts.h"
 
 const struct affine_rule port_rules_q2_k[2] = {
   {3, -0.5f, 0.1f, 15, 1}, {3, -0.9f, 0.05f, 36, 0},
@@ -24,10 +25,6 @@ static void pack_pairs(const uint8_t *codes, uint8_t *to) {
       to[l] = (uint8_t)(codes[l] | codes[l + 32] << 2 | codes[l + 64] << 4 | codes[l + 96] << 6);
     }
   }
-}
-
-static int pair(const uint8_t *codes, int element) {
-  return codes[element / 128 * 32 + element % 32] >> element / 32 % 4 * 2 & 3;
 }
 
 /// Quantizes 16 scales or offsets to 4 bits, the greatest to 15; returns what one step is worth.
@@ -91,19 +88,6 @@ static void encode_q2_k(const struct block *block, uint8_t *to) {
   port_finish_q2_k(x, &groups, to);
 }
 
-/// y = (d · scale) · code − dmin · offset.
-static void decode_q2_k(const uint8_t *from, float *y) {
-  const struct q2_k *block = (const struct q2_k *)from;
-  float scale = load_half(block->scale), offset = load_half(block->offset);
-  for (int i = 0; i < 16; i++) {
-    float group_scale = scale * (float)(block->scales[i] & 15);
-    float group_offset = offset * (float)(block->scales[i] >> 4);
-    for (int e = 16 * i; e < 16 * i + 16; e++) {
-      y[e] = group_scale * (float)pair(block->codes, e) - group_offset;
-    }
-  }
-}
-
 /// The 6-bit scales of Q3: low nibbles of 0 ... 7 and 8 ... 15 share bytes, then the upper two bits.
 static void pack_q3_k_scales(const uint8_t *scales, uint8_t *to) {
   memset(to, 0, 12);
@@ -111,10 +95,6 @@ static void pack_q3_k_scales(const uint8_t *scales, uint8_t *to) {
     to[i % 8] |= (uint8_t)((scales[i] & 15) << i / 8 * 4);
     to[8 + i % 4] |= (uint8_t)(scales[i] >> 4 << i / 4 * 2);
   }
-}
-
-static int q3_k_scale(const uint8_t *from, int i) {
-  return (from[i % 8] >> i / 8 * 4 & 15) | (from[8 + i % 4] >> i / 4 * 2 & 3) << 4;
 }
 
 /// Quantizes 16 scales to 6 bits, the one of largest magnitude to 0, that is −32; returns what one
@@ -186,18 +166,5 @@ static void encode_q3_k(const struct block *block, uint8_t *to) {
   port_finish_q3_k(x, &groups, to);
 }
 
-/// y = (d · (scale − 32)) · (code − 4).
-static void decode_q3_k(const uint8_t *from, float *y) {
-  const struct q3_k *block = (const struct q3_k *)from;
-  float scale = load_half(block->scale);
-  for (int i = 0; i < 16; i++) {
-    float group_scale = scale * (float)(q3_k_scale(block->scales, i) - 32);
-    for (int e = 16 * i; e < 16 * i + 16; e++) {
-      int code = pair(block->codes, e) | (block->high[e % 32] >> e / 32 & 1) << 2;
-      y[e] = group_scale * (float)(code - 4);
-    }
-  }
-}
-
-PORT_BLOCK(q2_k, SUPER, 84, 0)
-PORT_BLOCK(q3_k, SUPER, 110, 0)
+PORT_ENCODER(q2_k, SUPER, 84, 0)
+PORT_ENCODER(q3_k, SUPER, 110, 0)

@@ -5,6 +5,7 @@
 
 #include "Encoders.h"
 #include "KQuants.h"
+#include "Layouts.h"
 
 const struct affine_rule port_rules_q4_k[2] = {
   {15, -1.0f, 0.1f, 20, 0}, {15, -0.9f, 0.05f, 36, 0},
@@ -140,33 +141,5 @@ static void encode_q5_k(const struct block *block, uint8_t *to) {
   encode(block, port_rules_q5_k, port_finish_q5_k, to);
 }
 
-/// y = (d · scale) · code − dmin · offset; `high` is NULL without fifth bits.
-static void decode(
-  float scale, float offset, const uint8_t *packed_scales, const uint8_t *high,
-  const uint8_t *codes, float *y
-) {
-  uint8_t scales[8], offsets[8];
-  unpack_scales(packed_scales, scales, offsets);
-  for (int i = 0; i < 8; i++) {
-    float group_scale = scale * (float)scales[i], group_offset = offset * (float)offsets[i];
-    for (int l = 0; l < 32; l++) {
-      int code = codes[i / 2 * 32 + l] >> i % 2 * 4 & 15;
-      if (high) code |= (high[l] >> i & 1) << 4;
-      y[32 * i + l] = group_scale * (float)code - group_offset;
-    }
-  }
-}
-
-static void decode_q4_k(const uint8_t *from, float *y) {
-  const struct q4_k *block = (const struct q4_k *)from;
-  decode(load_half(block->scale), load_half(block->offset), block->scales, NULL, block->codes, y);
-}
-
-static void decode_q5_k(const uint8_t *from, float *y) {
-  const struct q5_k *block = (const struct q5_k *)from;
-  decode(
-    load_half(block->scale), load_half(block->offset), block->scales, block->high, block->codes, y);
-}
-
-PORT_BLOCK(q4_k, SUPER, 144, 0)
-PORT_BLOCK(q5_k, SUPER, 176, 0)
+PORT_ENCODER(q4_k, SUPER, 144, 0)
+PORT_ENCODER(q5_k, SUPER, 176, 0)

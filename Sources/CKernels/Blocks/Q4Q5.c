@@ -19,18 +19,6 @@ static void pack(const uint8_t *codes, int bits, uint8_t *to) {
   for (int i = 0; i < 16; i++) to[i] = (uint8_t)((codes[i] & 15) | codes[i + 16] << 4);
 }
 
-static void unpack(const uint8_t *from, int bits, uint8_t *codes) {
-  uint32_t fifth = 0;
-  if (bits == 5) {
-    memcpy(&fifth, from, sizeof fifth);
-    from += 4;
-  }
-  for (int i = 0; i < 16; i++) {
-    codes[i] = (uint8_t)((from[i] & 15) | (fifth >> i & 1) << 4);
-    codes[i + 16] = (uint8_t)(from[i] >> 4 | (fifth >> (i + 16) & 1) << 4);
-  }
-}
-
 /// Truncates to the lowest byte, as a conversion to int8 does on x86, and stays below `levels`.
 static uint8_t code_of(float value, int levels) {
   int code = (int8_t)(uint8_t)truncated(value);
@@ -91,32 +79,12 @@ static void encode_offset(const struct block *block, int bits, uint8_t *to) {
   pack(codes, bits, to + 4);
 }
 
-/// y = (code − half) · d.
-static void decode_signed(const uint8_t *from, int bits, float *y) {
-  float scale = load_half(from);
-  uint8_t codes[COUNT];
-  unpack(from + 2, bits, codes);
-  for (int i = 0; i < COUNT; i++) y[i] = (float)(codes[i] - (1 << (bits - 1))) * scale;
-}
-
-/// y = code · d + min.
-static void decode_offset(const uint8_t *from, int bits, float *y) {
-  float scale = load_half(from), least = load_half(from + 2);
-  uint8_t codes[COUNT];
-  unpack(from + 4, bits, codes);
-  for (int i = 0; i < COUNT; i++) y[i] = (float)codes[i] * scale + least;
-}
-
 static void encode_q4_0(const struct block *block, uint8_t *to) { encode_signed(block, 4, to); }
 static void encode_q5_0(const struct block *block, uint8_t *to) { encode_signed(block, 5, to); }
 static void encode_q4_1(const struct block *block, uint8_t *to) { encode_offset(block, 4, to); }
 static void encode_q5_1(const struct block *block, uint8_t *to) { encode_offset(block, 5, to); }
-static void decode_q4_0(const uint8_t *from, float *y) { decode_signed(from, 4, y); }
-static void decode_q5_0(const uint8_t *from, float *y) { decode_signed(from, 5, y); }
-static void decode_q4_1(const uint8_t *from, float *y) { decode_offset(from, 4, y); }
-static void decode_q5_1(const uint8_t *from, float *y) { decode_offset(from, 5, y); }
 
-PORT_BLOCK(q4_0, 32, 18, 1)
-PORT_BLOCK(q4_1, 32, 20, 1)
-PORT_BLOCK(q5_0, 32, 22, 1)
-PORT_BLOCK(q5_1, 32, 24, 1)
+PORT_ENCODER(q4_0, 32, 18, 1)
+PORT_ENCODER(q4_1, 32, 20, 1)
+PORT_ENCODER(q5_0, 32, 22, 1)
+PORT_ENCODER(q5_1, 32, 24, 1)

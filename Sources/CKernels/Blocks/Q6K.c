@@ -5,6 +5,7 @@
 
 #include "Encoders.h"
 #include "KQuants.h"
+#include "Layouts.h"
 
 static void pack(const uint8_t *codes, struct q6_k *block) {
   for (int half = 0; half < 2; half++, codes += 128) {
@@ -54,20 +55,4 @@ static void encode_q6_k(const struct block *block, uint8_t *to) {
   port_finish_q6_k(block->values, &groups, to);
 }
 
-/// y = (d · scale) · (code − 32).
-static void decode_q6_k(const uint8_t *from, float *y) {
-  const struct q6_k *block = (const struct q6_k *)from;
-  float scale = load_half(block->scale);
-  for (int half = 0; half < 2; half++) {
-    const uint8_t *low = block->low + 64 * half, *high = block->high + 32 * half;
-    for (int k = 0; k < 4; k++) {
-      for (int l = 0; l < 32; l++) {
-        int code = (low[k % 2 * 32 + l] >> k / 2 * 4 & 15) | (high[l] >> 2 * k & 3) << 4;
-        float group_scale = scale * (float)block->scales[8 * half + 2 * k + l / 16];
-        y[128 * half + 32 * k + l] = group_scale * (float)(code - 32);
-      }
-    }
-  }
-}
-
-PORT_BLOCK(q6_k, SUPER, 210, 0)
+PORT_ENCODER(q6_k, SUPER, 210, 0)

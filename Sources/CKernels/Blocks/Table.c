@@ -1,5 +1,16 @@
 #include "Encoders.h"
 
+#define DECODER static inline
+#define PORT_DECODER(type, elements, bytes) \
+  void port_decode_##type(const void *from, void *to, size_t count) { \
+    const uint8_t *block = from; \
+    loose_float *y = to; \
+    for (size_t i = 0; i < count / elements; i++, block += bytes, y += elements) { \
+      decode_block_##type(block, y); \
+    } \
+  }
+#include "Decoders.h"
+
 // Q8_0 is among the plain kernels.
 
 void port_encode_q8_0(

@@ -26,12 +26,6 @@ static void encode_q1_0(const struct block *block, uint8_t *to) {
   for (int i = 0; i < 128; i++) to[2 + i / 8] |= (uint8_t)((x[i] >= 0) << i % 8);
 }
 
-/// y = ±d.
-static void decode_q1_0(const uint8_t *from, float *y) {
-  float scale = load_half(from);
-  for (int i = 0; i < 128; i++) y[i] = from[2 + i / 8] >> i % 8 & 1 ? scale : -scale;
-}
-
 /// F16 d = max|x|, then 64 pairs of bits, low first: round(x · (1/d)) + 1. What is not finite before
 /// rounding gets 0.
 static void encode_q2_0(const struct block *block, uint8_t *to) {
@@ -45,12 +39,6 @@ static void encode_q2_0(const struct block *block, uint8_t *to) {
     int code = isfinite(product) ? rounded_sign(product) + 1 : 0;
     to[2 + i / 4] |= (uint8_t)(code << i % 4 * 2);
   }
-}
-
-/// y = (code − 1) · d.
-static void decode_q2_0(const uint8_t *from, float *y) {
-  float scale = load_half(from);
-  for (int i = 0; i < 64; i++) y[i] = (float)((from[2 + i / 4] >> i % 4 * 2 & 3) - 1) * scale;
 }
 
 /// Five trits, the first most significant, as ⌈value · 256 / 243⌉.
@@ -81,21 +69,6 @@ static void encode_tq1_0(const struct block *block, uint8_t *to) {
   store_half(to + 52, scale);
 }
 
-/// y = (trit − 1) · d; trit n of byte b is ⌊3 · (b · 3ⁿ mod 256) / 256⌋.
-static void decode_tq1_0(const uint8_t *from, float *y) {
-  float scale = load_half(from + 52);
-  for (int p = 0; p < 3; p++) {
-    struct piece piece = pieces[p];
-    unsigned power = 1;
-    for (int n = 0; n < piece.trits; n++, power *= 3) {
-      for (int i = 0; i < piece.stride; i++) {
-        unsigned rest = from[piece.byte + i] * power & 255;
-        y[piece.first + piece.stride * n + i] = (float)((int)(rest * 3 >> 8) - 1) * scale;
-      }
-    }
-  }
-}
-
 /// 64 bytes of pairs of bits, then F16 d = max|x|; bits 2 n of byte 32 h + i are element
 /// 128 h + 32 n + i.
 static void encode_tq2_0(const struct block *block, uint8_t *to) {
@@ -109,15 +82,7 @@ static void encode_tq2_0(const struct block *block, uint8_t *to) {
   store_half(to + 64, scale);
 }
 
-/// y = (code − 1) · d.
-static void decode_tq2_0(const uint8_t *from, float *y) {
-  float scale = load_half(from + 64);
-  for (int e = 0; e < SUPER; e++) {
-    y[e] = (float)((from[e / 128 * 32 + e % 32] >> e / 32 % 4 * 2 & 3) - 1) * scale;
-  }
-}
-
-PORT_BLOCK(q1_0, 128, 18, 0)
-PORT_BLOCK(q2_0, 64, 18, 0)
-PORT_BLOCK(tq1_0, SUPER, 54, 0)
-PORT_BLOCK(tq2_0, SUPER, 66, 0)
+PORT_ENCODER(q1_0, 128, 18, 0)
+PORT_ENCODER(q2_0, 64, 18, 0)
+PORT_ENCODER(tq1_0, SUPER, 54, 0)
+PORT_ENCODER(tq2_0, SUPER, 66, 0)
