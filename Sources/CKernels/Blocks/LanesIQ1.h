@@ -171,7 +171,9 @@ INLINE struct cut search_cut(int count, const struct cut_sums *sums) {
   }
   int leading = 0;
   for (int i = 0; i < found; i++) leading += scores[i] >= best.score * (1 - lead);
-  if (leading != 1 || !(best.score < 1e30f)) return search_in_order(count, sums);
+  // The squares that were compared must be normal numbers, also those of rivals.
+  float qx = best.score / best.cut.scale;
+  if (leading != 1 || !(qx * qx > 1e-30f && qx * qx < 1e30f)) return search_in_order(count, sums);
   return best.cut;
 }
 

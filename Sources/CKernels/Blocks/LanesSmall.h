@@ -125,6 +125,11 @@ INLINE void encode_block_mxfp4(const float *x, uint8_t *to) {
 }
 
 INLINE void encode_block_nvfp4(const float *x, uint8_t *to) {
+  if (!(greatest_magnitude(x, 64) < 65536)) {
+    // So far beyond the greatest scale that differences round.
+    struct port_rows row = {x, 64, 1, NULL};
+    return port_encode_nvfp4(&row, to, NULL);
+  }
   for (int group = 0; group < 4; group++) {
     const float *values = x + 16 * group;
     uint8_t scale = port_ue4m3(greatest_magnitude(values, 16) / 6.0f);
