@@ -106,7 +106,7 @@ INLINE void descend(
 }
 
 /// How many vectors `search_descent` takes.
-enum { WAYS = 4 };
+enum { WAYS = 8 };
 
 /// WAYS · LANES groups of 16; writes code i of lane l to codes[l][i].
 INLINE void search_descent(
