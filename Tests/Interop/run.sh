@@ -32,7 +32,7 @@ export PORT=${PORT:-$root/.build/release/port} REFERENCE=$reference RESULTS=$roo
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONDONTWRITEBYTECODE=1
 : > "$RESULTS"
 broken=0
-for script in compare_reference compare_llama_cpp compare_safetensors compare_mixes; do
+for script in compare_reference compare_llama_cpp compare_safetensors compare_mixes compare_quants; do
   lines=$(wc -l < "$RESULTS")
   "$venv/bin/python" "$interop/$script.py" || true
   if [ "$(wc -l < "$RESULTS")" -eq "$lines" ]; then

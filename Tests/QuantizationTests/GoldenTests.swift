@@ -46,35 +46,10 @@ import Testing
     let input = try #require(GoldenInputs.all[item.input])
     let importance = item.isPlain ? nil : GoldenInputs.importance
     for kernels in Kernels.available {
-      let encoded = encode(input, encoder, importance, kernels)
+      let encoded = encoder.encoded(input, GoldenInputs.rowLength, importance, kernels)
       #expect(encoded.withUnsafeBytes { sha256($0) } == golden.encoded, "\(kernels.name)")
-      let decoded = decode(encoded, encoder, kernels)
+      let decoded = encoder.decoded(encoded, kernels)
       #expect(decoded.withUnsafeBytes { sha256($0) } == golden.decoded, "\(kernels.name)")
-    }
-  }
-
-  private func encode(
-    _ input: [Float], _ encoder: BlockEncoder, _ importance: [Float]?, _ kernels: Kernels
-  ) -> [UInt8] {
-    let byteCount = input.count / encoder.rowMultiple * encoder.block.byteCount
-    return [UInt8](unsafeUninitializedCapacity: byteCount) { bytes, count in
-      input.withUnsafeBytes {
-        encoder.encode(
-          $0, into: UnsafeMutableRawBufferPointer(bytes), rowLength: GoldenInputs.rowLength,
-          importance: importance, on: kernels)
-      }
-      count = byteCount
-    }
-  }
-
-  private func decode(_ bytes: [UInt8], _ encoder: BlockEncoder, _ kernels: Kernels) -> [Float] {
-    let elementCount = bytes.count / encoder.block.byteCount * encoder.block.elementCount
-    return [Float](unsafeUninitializedCapacity: elementCount) { values, count in
-      bytes.withUnsafeBytes {
-        encoder.decoder.run(
-          kernels, $0.baseAddress!, UnsafeMutableRawPointer(values.baseAddress!), elementCount)
-      }
-      count = elementCount
     }
   }
 }

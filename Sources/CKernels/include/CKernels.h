@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 // Row kernels. Source and destination may lie at any address and do not overlap; nothing outside
-// the stated elements is read or written. Every path gives the same bits.
+// the stated elements is read or written. Every path gives the same bits (encoders of blocks where
+// the values are finite).
 
 /// Converts `count` elements.
 typedef void (*port_row_kernel)(const void *source, void *destination, size_t count);
