@@ -32,7 +32,7 @@ let modules: [Target] = [
       "WeightFormats", "ByteIO", "Quantization", "GraphRewriting", "TensorTypes",
       "Architectures", "Accelerators", "Tokenizers",
     ]),
-  .target(name: "ReferenceKernels", dependencies: ["GraphRewriting", "TensorTypes"]),
+  .target(name: "ReferenceKernels", dependencies: ["GraphRewriting", "TensorTypes", real]),
   .target(
     name: "Equivalence",
     dependencies: [

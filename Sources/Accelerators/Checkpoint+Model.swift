@@ -53,7 +53,7 @@ extension Checkpoint {
   }
 
   /// Adds the file that holds the tensor an error is about.
-  private func locate(_ failure: Failure) -> Failure {
+  func locate(_ failure: Failure) -> Failure {
     guard case .tensor(let name) = failure.subject, let tensor = self[name] else {
       return failure.located(file: path)
     }
@@ -124,7 +124,7 @@ extension Checkpoint {
   }
 
   /// A head count from metadata: a number, or an array of equal numbers.
-  private func headCount(_ key: String) throws(Failure) -> Int? {
+  func headCount(_ key: String) throws(Failure) -> Int? {
     let key = ByteString(key)
     guard let value = metadata[key] else { return nil }
     if let count = value.integer, count > 0 { return count }

@@ -1,0 +1,197 @@
+import Architectures
+import ReferenceKernels
+import TensorTypes
+
+/// How far the values of a row may move when they are stored in an encoding, by the values alone:
+/// what rounding to the nearest code leaves, not what some encoder left.
+///
+/// Errors within half a step are taken as independent from element to element, those of a scale as
+/// shared by the elements of its group.
+struct StoredNoise: Sendable {
+  /// Half a step for each element.
+  private(set) var steps: [Double]
+  /// - Units: elements that share a scale.
+  private(set) var groupLength: Int
+  /// What the rounding of a group's scale may change, as a share of the values.
+  private(set) var scale: [Double]
+  /// What the rounding of a group's offset may change.
+  private(set) var offset: [Double]
+  /// What the rounding of the scale of a whole block to F16 may change, as a share of the values.
+  private(set) var blockScale = 0.0
+
+  /// nil where nothing is known of rounding to the encoding.
+  ///
+  /// - Parameter source: the encoding that the values come from; nothing moves when it is the same.
+  init?(_ row: ArraySlice<Double>, source: Encoding, stored: Encoding) {
+    steps = [Double](repeating: 0, count: row.count)
+    groupLength = max(1, row.count)
+    scale = [0]
+    offset = [0]
+    if source == stored { return }
+    switch stored {
+    case .plain(let dtype):
+      guard !Encoding.plain(dtype).isWhole else { return }
+      guard let format = FloatFormat(dtype), [.f16, .bf16, .f32, .f64].contains(dtype) else {
+        return nil
+      }
+      guard dtype != .f64 else { return }
+      for (index, value) in row.enumerated() { steps[index] = format.halfStep(at: value) }
+    case .block(let type):
+      switch BlockDecoder.of(type).kind {
+      case .scalar(let grid): measure(row, GridSteps(grid))
+      case .codebook:
+        measure(row, bitsPerElement: 8 * Double(type.byteCount) / Double(type.elementCount), type)
+      }
+    }
+  }
+
+  private mutating func measure(_ row: ArraySlice<Double>, _ grid: GridSteps) {
+    groupLength = grid.groupLength
+    blockScale = grid.blockScale
+    let groups = row.count / groupLength
+    scale = [Double](repeating: 0, count: groups)
+    offset = scale
+    let perBlock = max(1, grid.blockLength / groupLength)
+    var own = [(scale: Double, offset: Double)](repeating: (0, 0), count: groups)
+    for group in 0..<groups {
+      let start = row.startIndex + group * groupLength
+      let values = row[start..<start + groupLength]
+      let least = min(0, values.min() ?? 0)
+      let most = max(0, values.max() ?? 0)
+      own[group] =
+        grid.hasOffset
+        ? ((most - least) / grid.span, -least) : (max(most, -least) / grid.reach, 0)
+      for index in group * groupLength..<(group + 1) * groupLength {
+        steps[index] = own[group].scale * grid.halfGap
+      }
+    }
+    guard let codes = grid.scaleCodes else { return }
+    for block in stride(from: 0, to: groups, by: perBlock) {
+      let members = block..<min(groups, block + perBlock)
+      let greatest = members.reduce((0.0, 0.0)) {
+        (max($0.0, own[$1].scale), max($0.1, own[$1].offset))
+      }
+      for group in members where own[group].scale > 0 {
+        // A scale beyond half its own size is a group whose values all become zero.
+        scale[group] = min(1, greatest.0 / (2 * codes) / own[group].scale)
+        offset[group] = greatest.1 / (2 * codes)
+      }
+    }
+  }
+
+  /// Codebooks: no error of its own for an element, but one for the whole.
+  private mutating func measure(
+    _ row: ArraySlice<Double>, bitsPerElement bits: Double, _ type: BlockType
+  ) {
+    let share = min(0.99, 2 * power(bits))
+    for start in stride(from: 0, to: row.count, by: type.elementCount) {
+      let end = min(row.count, start + type.elementCount)
+      let values = row[row.startIndex + start..<row.startIndex + end]
+      let square = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
+      for index in start..<end { steps[index] = share * square.squareRoot() }
+    }
+  }
+
+  /// `2^-bits`, the fraction of a bit linearly, which is a little more.
+  private func power(_ bits: Double) -> Double {
+    let whole = bits.rounded(.down)
+    return Double(sign: .plus, exponent: -Int(whole), significand: 1) * (1 - (bits - whole) / 2)
+  }
+}
+
+/// The steps of a grid in units of its scale.
+private struct GridSteps {
+  let groupLength: Int
+  let blockLength: Int
+  let hasOffset: Bool
+  /// From the lowest to the highest level.
+  let span: Double
+  /// The level that both signs reach.
+  let reach: Double
+  /// Half of the widest gap between levels.
+  let halfGap: Double
+  let blockScale: Double
+  /// What the largest group scale of a block is divided into; nil where scales stand alone.
+  let scaleCodes: Double?
+
+  init(_ grid: ScalarGrid) {
+    groupLength = grid.groupElementCount
+    blockLength = grid.type.elementCount
+    hasOffset = grid.hasOffset
+    let levels = Set(grid.levels.map(Double.init)).sorted()
+    let (least, most) = (levels.first ?? 0, levels.last ?? 0)
+    span = max(most - least, 1)
+    reach = least < 0 ? max(1, min(-least, most)) : max(most, 1)
+    var widest = zip(levels, levels.dropFirst()).map { $1 - $0 }.max() ?? 0
+    switch grid.type.name {
+    case "mxfp4":
+      // The scale is a power of two: up to twice what the values need.
+      widest *= 2
+      blockScale = 0
+    case "nvfp4": blockScale = 0x1p-4
+    default: blockScale = 0x1p-11
+    }
+    halfGap = widest / 2
+    switch grid.type.name {
+    case "q2_k": scaleCodes = 15
+    case "q3_k", "iq4_xs": scaleCodes = 31
+    case "q4_k", "q5_k": scaleCodes = 63
+    case "q6_k": scaleCodes = 127
+    default: scaleCodes = nil
+    }
+  }
+}
+
+extension FloatFormat {
+  /// Half the distance between the values of the format around `x`; 0 for one of them.
+  func halfStep(at x: Double) -> Double {
+    guard x.isFinite, rounding(x) != x else { return 0 }
+    let exponent = max(Int(x.exponent), leastExponent)
+    return Double(sign: .plus, exponent: exponent - fractionBitWidth - 1, significand: 1)
+  }
+}
+
+/// Random errors of the size that storing weights makes: every weight half a step up or down, every
+/// scale by what its rounding may change.
+struct WeightNoise: Sendable {
+  /// How each weight is stored in the converted checkpoint.
+  let stored: [RoleInstance: Encoding]
+  let seed: UInt64
+
+  func add(
+    to values: inout [Double], _ role: RoleInstance, rowLength: Int, firstRow: Int, source: Encoding
+  ) {
+    guard let stored = stored[role], stored != source else { return }
+    for row in 0..<values.count / rowLength {
+      let range = row * rowLength..<(row + 1) * rowLength
+      guard let noise = StoredNoise(values[range], source: source, stored: stored) else { continue }
+      var random = RandomNumbers(
+        seed: seed &+ UInt64(firstRow + row) &* 0x9E37_79B9, name: ByteString("\(role)"))
+      noise.move(&values, range, &random)
+    }
+  }
+}
+
+extension StoredNoise {
+  fileprivate func move(
+    _ values: inout [Double], _ range: Range<Int>, _ random: inout RandomNumbers
+  ) {
+    var signs: UInt64 = 0
+    for (index, position) in range.enumerated() {
+      if index % groupLength == 0 {
+        let group = index / groupLength
+        let bits = random.next()
+        let factor =
+          1 + (bits & 1 == 0 ? scale[group] : -scale[group])
+          + (bits & 2 == 0 ? blockScale : -blockScale)
+        let shift = bits & 4 == 0 ? offset[group] : -offset[group]
+        for member in position..<min(range.upperBound, position + groupLength) {
+          values[member] = values[member] * factor + shift
+        }
+      }
+      if index % 64 == 0 { signs = random.next() }
+      values[position] += signs & 1 == 0 ? steps[index] : -steps[index]
+      signs >>= 1
+    }
+  }
+}
