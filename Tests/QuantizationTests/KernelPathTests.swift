@@ -19,7 +19,7 @@ import Testing
     let input = [UInt8](repeating: 0, count: shift) + bytes
     input.withUnsafeBytes { input in
       output.withUnsafeMutableBytes { output in
-        RowKernel(from: from, to: to, on: path)!(
+        _ = RowKernel(from: from, to: to, on: path)!(
           UnsafeRawBufferPointer(rebasing: input[shift...]),
           into: UnsafeMutableRawBufferPointer(rebasing: output[shift..<shift + size]),
           elementCount: count)
