@@ -55,6 +55,7 @@ let testedModules = [
   "WeightFormats",
   "Quantization",
   "GraphRewriting",
+  "Tokenizers",
   "Architectures",
   "Accelerators",
   "Conversion",

@@ -15,8 +15,8 @@ struct BaseVocabulary {
 
   var count: Int { tokens.count }
 
-  /// Whether an id below the number of tokens is missing, so that another lies beyond it.
-  var hasHoles: Bool { ids.values.contains { $0 >= ids.count } }
+  /// The id after the last one.
+  var endID: Int { (ids.values.max() ?? -1) + 1 }
 
   subscript(token: ByteString) -> Int? { ids[token] }
 

@@ -31,18 +31,14 @@ extension PreTokenizerDefinition {
   ///   `tokenization_bert.py`.
   init(_ files: TokenizerFiles) {
     let settings = files.settings
-    cleansUpSpaces = settings?["clean_up_tokenization_spaces"]?.bool ?? true
     if let definition = files.definition {
-      steps = (definition["pre_tokenizer"] ?? .null).preTokenizerSteps
-      normalizers = (definition["normalizer"] ?? .null).normalizerTypes
-      ignoresMerges = definition["model"]?["ignore_merges"]?.bool ?? false
+      self.init(definition, settings: settings)
       return
     }
-    ignoresMerges = false
+    var steps: [Step] = []
+    var normalizers: [String] = []
     switch files.className {
-    case "GPT2Tokenizer":
-      steps = [.byteLevel(splits: true)]
-      normalizers = []
+    case "GPT2Tokenizer": steps = [.byteLevel(splits: true)]
     case "Qwen2Tokenizer":
       steps = [.split(PreTokenizer.qwen2Pattern), .byteLevel(splits: false)]
       normalizers = ["NFC"]
@@ -50,8 +46,19 @@ extension PreTokenizerDefinition {
       steps = [.other("BertPreTokenizer")]
       let lowercases = settings?["do_lower_case"]?.bool ?? true
       normalizers = lowercases ? ["BertNormalizer", "Lowercase"] : ["BertNormalizer"]
-    default: (steps, normalizers) = ([], [])
+    default: break
     }
+    self.init(
+      steps: steps, normalizers: normalizers, ignoresMerges: false,
+      cleansUpSpaces: settings?["clean_up_tokenization_spaces"]?.bool ?? true)
+  }
+
+  /// Reads `tokenizer.json` and `tokenizer_config.json`.
+  init(_ definition: JSON, settings: JSON?) {
+    steps = (definition["pre_tokenizer"] ?? .null).preTokenizerSteps
+    normalizers = (definition["normalizer"] ?? .null).normalizerTypes
+    ignoresMerges = definition["model"]?["ignore_merges"]?.bool ?? false
+    cleansUpSpaces = settings?["clean_up_tokenization_spaces"]?.bool ?? true
   }
 }
 

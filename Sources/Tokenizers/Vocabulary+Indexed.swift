@@ -71,7 +71,7 @@ extension Vocabulary {
   ) throws(Failure) -> [ByteString: Int] {
     let size = try files.vocabularySize
     var ids: [ByteString: Int] = [:]
-    var next = base.count
+    var next = base.endID
     for token in added.tokens {
       guard let id = base[token.content] ?? token.id else { continue }
       if let stated = token.id, stated != id {
@@ -81,8 +81,8 @@ extension Vocabulary {
       ids[token.content] = id
       next = max(next, id + 1)
     }
-    let beyond = ids.values.filter { $0 >= base.count }
-    if let last = beyond.max(), last >= base.count + beyond.count, !base.hasHoles {
+    let beyond = ids.values.count { $0 >= base.endID }
+    if next > base.endID + beyond {
       warnings.append(
         "the ids of the added tokens have holes, which transformers would close; they are kept")
     }

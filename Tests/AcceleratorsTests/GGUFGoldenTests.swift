@@ -1,7 +1,7 @@
 import Accelerators
 import ByteIO
 import Conversion
-import Foundation
+import Support
 import TensorTypes
 import Testing
 import WeightFormats
@@ -45,13 +45,10 @@ import WeightFormats
     }
   }
 
-  /// Converts a checkpoint into memory and reads the header again.
+  /// Converts a checkpoint and reads the file again.
   private func convert(_ golden: Golden) throws -> (any ByteSource, Manifest) {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "port-golden-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let path = folder.appendingPathComponent("model.gguf").path
+    let folder = TemporaryFolder()
+    let path = folder.path + "/model.gguf"
     let source = try Checkpoint.open("\(Golden.fixtures)/models/seeded/\(golden.checkpoint)")
     var request = ConversionRequest(
       target: try Target.named("gguf"), destination: path, jobs: 1)

@@ -1,27 +1,9 @@
 import ByteIO
-import Foundation
+import Support
 import TensorTypes
 import Testing
 
 @testable import Accelerators
-
-/// A folder that is removed with the last reference to it.
-final class TemporaryFolder {
-  let path: String
-
-  init(named name: String = "model", _ files: [String: String]) throws {
-    path = FileManager.default.temporaryDirectory.path + "/port-\(UUID().uuidString)/\(name)"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    for (file, text) in files {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(file)"))
-    }
-  }
-
-  deinit {
-    let parent = URL(fileURLWithPath: path).deletingLastPathComponent()
-    try? FileManager.default.removeItem(at: parent)
-  }
-}
 
 @Suite struct ModelCardTests {
   static let cards: [JSON] = {
@@ -37,12 +19,12 @@ final class TemporaryFolder {
   @Test(arguments: cards.indices)
   func authorshipEqualsTheReference(_ number: Int) throws {
     let card = ModelCardTests.cards[number]
-    let files = try TemporaryFolder(
-      named: "Tiny-Model-7B-Instruct-v0.3", ["README.md": try #require(card["card"]?.string)])
+    let text = try #require(card["card"]?.string)
     let counts = ParameterCounts(
       total: 7_000_000_000, shared: 7_000_000_000, expert: 0, expertCount: 0)
-    let found = try authorshipMetadata(
-      of: try Folder(path: files.path), config: .object(JSONObject()), parameters: counts)
+    let found = authorshipMetadata(
+      ModelCard(Array(text.utf8)), folderName: "Tiny-Model-7B-Instruct-v0.3",
+      config: .object(JSONObject()), parameters: counts)
     #expect(found.warnings == [])
     let expected = try #require(card["metadata"]?.array)
     let title = card["title"]?.string ?? ""
@@ -53,9 +35,9 @@ final class TemporaryFolder {
 
   @Test func theConfigsNameComesBeforeTheFolders() throws {
     func name(_ config: String) throws -> (MetadataValue?, MetadataValue?) {
-      let files = try TemporaryFolder(named: "folder-2B", [:])
-      let metadata = try authorshipMetadata(
-        of: Folder(path: files.path), config: JSON(parsing: Array(config.utf8)),
+      let metadata = authorshipMetadata(
+        ModelCard([]), folderName: "folder-2B",
+        config: try JSON(parsing: Array(config.utf8)),
         parameters: ParameterCounts(total: 0, shared: 0, expert: 0, expertCount: 0)
       ).metadata
       return (metadata["general.name"], metadata["general.organization"])
@@ -64,6 +46,15 @@ final class TemporaryFolder {
     #expect(try name(#"{"_name_or_path":"acme/model-2B"}"#) == (.text("Model 2B"), .text("Acme")))
     #expect(try name(#"{"_name_or_path":"/home/me/model"}"#) == (.text("Folder 2B"), nil))
     #expect(try name(#"{"_name_or_path":""}"#) == (nil, nil))
+  }
+
+  @Test func theCardIsTheFoldersReadMe() throws {
+    let folder = TemporaryFolder()
+    let counts = ParameterCounts(total: 0, shared: 0, expert: 0, expertCount: 0)
+    try folder.write("README.md", "---\nlicense: mit\n---\n")
+    let found = try authorshipMetadata(
+      of: Folder(path: folder.path), config: .null, parameters: counts)
+    #expect(found.metadata["general.license"] == .text("mit"))
   }
 
   @Test func whatCannotBeReadIsLeftOutWithAWarning() {
@@ -96,8 +87,9 @@ final class TemporaryFolder {
 
 @Suite struct SamplingTests {
   private func sampling(_ text: String) throws -> (metadata: Metadata, warnings: [String]) {
-    let files = try TemporaryFolder(["generation_config.json": text])
-    return try samplingMetadata(of: Folder(path: files.path))
+    let folder = TemporaryFolder()
+    try folder.write("generation_config.json", text)
+    return try samplingMetadata(of: Folder(path: folder.path))
   }
 
   @Test func everyParameterHasItsTypeAndPlace() throws {

@@ -12,8 +12,16 @@ import TensorTypes
 public func authorshipMetadata(
   of folder: Folder, config: JSON, parameters: ParameterCounts
 ) throws(Failure) -> (metadata: Metadata, warnings: [String]) {
-  var card = try ModelCard(folder)
-  var names = [ModelName(folder.name, parameterCount: parameters.total)]
+  authorshipMetadata(
+    try ModelCard(folder), folderName: folder.name, config: config, parameters: parameters)
+}
+
+/// What a model card, a config and a folder's name tell.
+func authorshipMetadata(
+  _ card: ModelCard, folderName: String, config: JSON, parameters: ParameterCounts
+) -> (metadata: Metadata, warnings: [String]) {
+  var card = card
+  var names = [ModelName(folderName, parameterCount: parameters.total)]
   if let origin = config["_name_or_path"]?.string,
     origin.utf8.count(where: { $0 == UInt8(ascii: "/") }) <= 1  // else it is a path
   {
