@@ -72,6 +72,7 @@ extension Checkpoint {
       expertCount: try architecture.expertCount(config), expertOrder: architecture.expertOrder,
       heads: heads, literals: try architecture.literals(config))
     try checkLayers(model, layerCount, config)
+    try model.checkLayersAreComplete(layerCount, architecture)
     return TargetModel(
       model: model, architecture: architecture, config: config, warnings: [])
   }

@@ -7,6 +7,9 @@ import WeightFormats
 struct EncodingChoice {
   let rule: GGUFTypeRule
   private let target: Target
+  private let isLossless: Bool
+  /// Whether the tensors are in types that GGUF holds as they are.
+  private let isFromGGUF: Bool
   private let lossless: GGUFTypeRule
   /// nil stands for the lossless encoding.
   private let overrides: [(names: Glob, encoding: Encoding?)]
@@ -21,6 +24,8 @@ struct EncodingChoice {
   ) throws(Failure) {
     let sources = source.conversionOrder.map { source.tensors[$0].type }
     target = request.target
+    isLossless = scheme == .lossless
+    isFromGGUF = source.format == .gguf
     rule = GGUFTypeRule(scheme, sources: sources)
     lossless = GGUFTypeRule(.lossless, sources: sources)
     var overrides: [(Glob, Encoding?)] = []
@@ -44,10 +49,15 @@ struct EncodingChoice {
       return try encoding.map { (encoding) throws(Failure) in try fitting(encoding, type) }
         ?? unchanged(name, type)
     }
-    if excluded.contains(where: { $0.matches(name) }) { return unchanged(name, type) }
+    if isLossless || excluded.contains(where: { $0.matches(name) }) {
+      return unchanged(name, type)
+    }
     switch target.name {
     case .gguf:
       if let encoding = mixed[name] { return try fitting(encoding, type) }
+      if case .plain(let dtype) = type.encoding, dtype.kind == .signed, isFromGGUF {
+        return type.encoding
+      }
       return rule.encoding(of: name, type)
     case .safetensors: return safetensorsEncoding(type.encoding, asked: rule.matrices)
     }
@@ -71,7 +81,7 @@ struct EncodingChoice {
 
   private func unchanged(_ name: ByteString, _ type: TensorType) -> Encoding {
     switch target.name {
-    case .gguf: lossless.encoding(of: name, type)
+    case .gguf: isFromGGUF ? type.encoding : lossless.encoding(of: name, type)
     case .safetensors: safetensorsEncoding(type.encoding, asked: nil)
     }
   }

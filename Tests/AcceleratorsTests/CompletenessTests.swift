@@ -1,0 +1,54 @@
+import Architectures
+import TensorTypes
+import Testing
+
+@testable import Accelerators
+
+@Suite struct CompletenessTests {
+  private func model(_ names: [String]) throws -> ModelGraph {
+    let sources = names.map {
+      SourceTensor(name: ByteString($0), type: TensorType(shape: [4, 4], encoding: .f32))
+    }
+    let architecture = try #require(Architecture.all.first { $0.name == "qwen3moe" })
+    return try .translating(
+      sources, order: Array(sources.indices), from: architecture.huggingFace,
+      to: architecture.gguf, expertCount: 1, expertOrder: [], heads: nil)
+  }
+
+  private func check(_ names: [String], layerCount: Int = 2) throws {
+    try model(names).checkLayersAreComplete(
+      layerCount, try #require(Architecture.all.first { $0.name == "qwen3moe" }))
+  }
+
+  private static let dense = ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
+  private static let mixture = [
+    "mlp.gate", "mlp.experts.0.gate_proj", "mlp.experts.0.up_proj", "mlp.experts.0.down_proj",
+  ]
+
+  private func layer(_ number: Int, _ parts: [String]) -> [String] {
+    (["self_attn.q_proj", "self_attn.k_proj"] + parts).map {
+      "model.layers.\(number).\($0).weight"
+    }
+  }
+
+  @Test func layersMayBeDenseOrMixtures() throws {
+    try check(layer(0, CompletenessTests.dense) + layer(1, CompletenessTests.mixture))
+  }
+
+  @Test(arguments: [
+    "self_attn.k_proj", "mlp.up_proj", "mlp.gate", "mlp.experts.0.down_proj",
+  ])
+  func whatIsMissingIsNamed(_ part: String) throws {
+    let kind = CompletenessTests.dense.contains(part) ? 0 : 2
+    let names =
+      layer(0, CompletenessTests.dense) + layer(1, CompletenessTests.dense)
+      + layer(2, CompletenessTests.mixture) + layer(3, CompletenessTests.mixture)
+    let absent = "model.layers.\(kind).\(part).weight"
+    let failure = #expect(throws: Failure.self) {
+      try check(names.filter { $0 != absent }, layerCount: 4)
+    }
+    #expect(failure?.subject == .tensor(ByteString(absent)))
+    #expect(failure?.found == "none")
+    #expect(failure?.message == "layer \(kind) lacks a tensor that other layers have")
+  }
+}
