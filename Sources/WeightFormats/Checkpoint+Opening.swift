@@ -111,41 +111,50 @@ extension Checkpoint {
           .badInput, "a shard is in another format", file: opened.source.name,
           expected: "safetensors", found: opened.manifest.format.rawValue)
       }
-      try check(opened.manifest, isShard: number, of: index, file: file)
       return opened
     }
     let checkpoint = try Checkpoint(
       path: path, files: files, folder: folder, config: try folder.json("config.json"))
-    if checkpoint.tensors.count < index.count {
-      let absent = index.names.filter { checkpoint[$0] == nil }.min()
-      throw Failure(
-        .badInput, "a tensor of the index is in no shard", file: file,
-        subject: absent.map { .tensor($0) },
-        expected: absent.flatMap { index.shard(of: $0) }.map { "in \(index.shards[$0])" },
-        found: "nowhere")
-    }
+    try checkpoint.check(against: index, file: file)
     return checkpoint
   }
 
-  /// Checks that the index places every tensor of a shard in that shard.
-  private static func check(
-    _ manifest: Manifest, isShard number: Int, of index: SafetensorsIndex, file: String
-  ) throws(Failure) {
-    for entry in manifest.tensors {
-      let expected = index.shard(of: entry.name)
-      guard expected == number else {
+  /// Checks that the index names every tensor once, in the file where it is, and no others.
+  private func check(against index: SafetensorsIndex, file: String) throws(Failure) {
+    var isNamed = [Bool](repeating: false, count: tensors.count)
+    for place in index.places {
+      guard let position = position(of: place.tensor) else {
         throw Failure(
-          .badInput, "the index and the shards disagree", file: file, subject: .tensor(entry.name),
-          expected: expected.map { "in \(index.shards[$0])" } ?? "not there",
-          found: "in \(index.shards[number])")
+          .badInput, "a tensor of the index is in no shard", file: file,
+          subject: .tensor(place.tensor), offset: place.offset,
+          expected: "in \(index.shards[place.shard])", found: "nowhere")
       }
+      guard !isNamed[position] else {
+        throw Failure(
+          .badInput, "the name comes twice", file: file, subject: .tensor(place.tensor),
+          offset: place.offset, expected: "one entry", found: "a second one")
+      }
+      isNamed[position] = true
+      guard tensors[position].file == place.shard else {
+        throw Failure(
+          .badInput, "the index and the shards disagree", file: file,
+          subject: .tensor(place.tensor), offset: place.offset,
+          expected: "in \(index.shards[place.shard])",
+          found: "in \(index.shards[tensors[position].file])")
+      }
+    }
+    if let position = isNamed.firstIndex(of: false) {
+      throw Failure(
+        .badInput, "the index and the shards disagree", file: file,
+        subject: .tensor(tensors[position].name), expected: "not there",
+        found: "in \(index.shards[tensors[position].file])")
     }
   }
 
   private static func missing(
     _ number: Int, _ failure: Failure, _ index: SafetensorsIndex, _ file: String
   ) -> Failure {
-    let tensors = index.names.count { index.shard(of: $0) == number }
+    let tensors = index.places.count { $0.shard == number }
     var copy = failure
     copy.message = "a shard that holds \(tensors) tensors of the index cannot be opened"
     copy.expected = "a file, as \(file) says"

@@ -26,7 +26,7 @@ struct FuzzTarget: Sendable {
     } + [
       FuzzTarget(name: "index") { (bytes) throws(Failure) in
         let index = try SafetensorsIndex(parsing: bytes, file: "f")
-        precondition(index.names.allSatisfy { index.shards.indices.contains(index.shard(of: $0)!) })
+        precondition(index.places.allSatisfy { index.shards.indices.contains($0.shard) })
         precondition(index.shards.allSatisfy { !$0.utf8.contains(UInt8(ascii: "/")) })
       },
       FuzzTarget(name: "json") { (bytes) throws(Failure) in

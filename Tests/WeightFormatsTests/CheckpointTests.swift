@@ -67,7 +67,7 @@ private func index(_ places: String) -> String { "{\"weight_map\":{\(places)}}" 
       "i: tensor 'x': at byte 19: the JSON text is malformed (expected a file name, found '1')"
     ),
     (
-      #"{"weight_map":{"x":"a","\u0078":"a"}}"#,
+      #"{"weight_map":{"x":"s","\u0078":"s"}}"#,
       "i: tensor 'x': at byte 23: the name comes twice (expected one entry, found a second one)"
     ),
     (
@@ -104,7 +104,7 @@ private func index(_ places: String) -> String { "{\"weight_map\":{\(places)}}" 
     ),
     (
       #"{"weight_map":{"x":"s","y":"s","z":"s"}}"#,
-      "i: tensor 'z': a tensor of the index is in no shard (expected in s, found nowhere)"
+      "i: tensor 'z': at byte 31: a tensor of the index is in no shard (expected in s, found nowhere)"
     ),
     (
       #"{"weight_map":{"x":"s"}}"#,
@@ -112,7 +112,7 @@ private func index(_ places: String) -> String { "{\"weight_map\":{\(places)}}" 
     ),
     (
       #"{"weight_map":{"x":"s","y":"t"}}"#,
-      "i: tensor 'y': the index and the shards disagree (expected in t, found in s)"
+      "i: tensor 'y': at byte 23: the index and the shards disagree (expected in t, found in s)"
     ),
     (
       #"{"weight_map":{"x":"g"}}"#,

@@ -5,33 +5,26 @@ import TensorTypes
 ///
 /// - Source: huggingface_hub `serialization/_base.py`; `docs/formats/safetensors.md`.
 public struct SafetensorsIndex: Sendable {
+  /// What one line says: a tensor and its shard, as a position in `shards`.
+  public struct Place: Sendable {
+    public let tensor: ByteString
+    public fileprivate(set) var shard: Int
+    /// Where the tensor's name stands in the file.
+    public let offset: Int
+  }
+
   /// The shards' file names, sorted, each once.
   public let shards: [String]
-  /// The names of the tensors, each with the number of its shard in the order of the text.
-  private var numberOfTensor: [ByteString: Int] = [:]
-  /// The position in `shards` of each of these numbers.
-  private let positions: [Int]
-
-  /// The number of tensors.
-  public var count: Int { numberOfTensor.count }
-  /// In no order.
-  public var names: some Collection<ByteString> { numberOfTensor.keys }
-
-  /// The shard of a tensor, as a position in `shards`; nil when the index does not name it.
-  public func shard(of tensor: ByteString) -> Int? {
-    numberOfTensor[tensor].map { positions[$0] }
-  }
+  /// In the order of the text. Whether a name comes twice is found when tensors are looked up.
+  public private(set) var places: [Place] = []
 
   /// Reads the text of a `*.safetensors.index.json`.
   ///
-  /// - Throws: `badInput` for malformed JSON, a name that comes twice, a file name that leaves the
-  ///   folder.
+  /// - Throws: `badInput` for malformed JSON and a file name that leaves the folder.
   public init(parsing bytes: [UInt8], file: String) throws(Failure) {
     var scanner = JSONScanner(bytes, file: file)
     var numbers: [ByteString: Int] = [:]
-    var numberOfTensor: [ByteString: Int] = [:]
-    // A line holds a name and a file name; growing step by step would hash every name twice.
-    numberOfTensor.reserveCapacity(bytes.count / 80)
+    var places: [Place] = []
     var hasMap = false
     try scanner.object { (s, key, keyOffset) throws(Failure) in
       guard key == "weight_map" else { return try s.skipValue() }
@@ -47,19 +40,12 @@ public struct SafetensorsIndex: Sendable {
         }
         let at = s.offset
         let shard = try s.string()
-        let number: Int
-        if let known = numbers[shard] {
-          number = known
-        } else {
+        let number = numbers[shard] ?? numbers.count
+        if number == numbers.count {
           try checkFileName(shard, of: name, file: file, offset: at)
-          number = numbers.count
           numbers[shard] = number
         }
-        guard numberOfTensor.updateValue(number, forKey: name) == nil else {
-          throw Failure(
-            .badInput, "the name comes twice", file: file, subject: .tensor(name), offset: offset,
-            expected: "one entry", found: "a second one")
-        }
+        places.append(Place(tensor: name, shard: number, offset: offset))
       }
     }
     try scanner.end()
@@ -68,12 +54,12 @@ public struct SafetensorsIndex: Sendable {
         .badInput, "the key is missing", file: file, subject: .key("weight_map"),
         expected: "a map from tensors to files", found: "none")
     }
-    self.numberOfTensor = numberOfTensor
     let sorted = numbers.sorted { $0.key < $1.key }
     shards = sorted.map(\.key.text)
     var positions = [Int](repeating: 0, count: sorted.count)
     for (position, item) in sorted.enumerated() { positions[item.value] = position }
-    self.positions = positions
+    for index in places.indices { places[index].shard = positions[places[index].shard] }
+    self.places = places
   }
 
   /// The text of an index, as Hugging Face's writers lay it out.
