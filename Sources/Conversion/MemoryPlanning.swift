@@ -1,4 +1,6 @@
+import ByteIO
 import TensorTypes
+import WeightFormats
 
 extension MemoryPlan {
   /// Units of this size stay in a core's cache on their way from read to write.
@@ -7,13 +9,19 @@ extension MemoryPlan {
 
   /// The largest units, up to the preferred size, that keep the whole within the limit.
   ///
+  /// - Parameters:
+  ///   - headerByteCount: the bytes of all headers and small files that are written.
+  ///   - parsedByteCount: the bytes of metadata and tokenizers that have been read.
   /// - Throws: `usage` when the smallest units need more.
   static func fitting(
-    _ tensors: [[Piece]], headerByteCount: Int, jobs: Int, limit: Int
+    _ tensors: [[Piece]], headerByteCount: Int, parsedByteCount: Int, jobs: Int, limit: Int
   ) throws(Failure) -> MemoryPlan {
-    // The process itself, and for each tensor its names, types, nodes and pieces, by measurement.
+    // By measurement: the process itself; for each tensor its names, types, nodes and pieces; the
+    // strings of headers, and the values that texts are read into.
     let pieceCount = tensors.reduce(0) { $0 + $1.count }
-    let base = 24 << 20 + 2600 * tensors.count + 700 * pieceCount + 4 * headerByteCount
+    let base =
+      24 << 20 + 2600 * tensors.count + 700 * pieceCount + 4 * headerByteCount
+      + 6 * parsedByteCount
     var jobs = jobs
     while true {
       var unit = preferredUnit
@@ -32,5 +40,19 @@ extension MemoryPlan {
       }
       jobs = max(1, jobs / 2)
     }
+  }
+}
+
+extension Checkpoint {
+  /// - Units: bytes before the payload of files whose metadata may be long.
+  var metadataByteCount: Int {
+    guard format == .gguf else { return 0 }
+    return files.reduce(0) { $0 + ($1.manifest.tensors.map(\.offset).min() ?? 0) }
+  }
+
+  /// - Units: bytes of the tokenizer's definition; 0 without one.
+  var tokenizerByteCount: Int {
+    guard let folder, folder.contains("tokenizer.json") else { return 0 }
+    return (try? InputFile(path: folder.path(of: "tokenizer.json")))?.byteCount ?? 0
   }
 }

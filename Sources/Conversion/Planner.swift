@@ -99,6 +99,8 @@ extension Plan {
       tensors.map(\.pieces),
       headerByteCount: files.reduce(0) { $0 + $1.framing.prefix.count }
         + sidecars.reduce(0) { $0 + $1.bytes.count },
+      parsedByteCount: source.metadataByteCount
+        + (model.config == nil ? 0 : source.tokenizerByteCount),
       jobs: request.jobs, limit: request.memoryByteLimit)
     try checkDestination()
   }
