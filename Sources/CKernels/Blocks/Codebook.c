@@ -38,19 +38,49 @@ static uint32_t nibbles_of(const struct recipe *recipe, unsigned packed) {
   return point;
 }
 
-/// Writes the list of neighbours of these levels from chunk `first` on; returns its chunks.
+/// Squared distances of the combinations of half the levels, of which there are 81 or 64.
+struct halves {
+  int count;
+  uint8_t distances[81][81];
+  /// The halves of each point.
+  uint8_t first[2048], second[2048];
+};
+
+static void split_in_halves(const struct recipe *recipe, struct halves *halves) {
+  int elements = recipe->element_count / 2, levels = recipe->level_count;
+  halves->count = levels == 3 ? 81 : 64;
+  for (int a = 0; a < halves->count; a++) {
+    for (int b = 0; b < halves->count; b++) {
+      int distance = 0;
+      for (int i = 0, x = a, y = b; i < elements; i++, x /= levels, y /= levels) {
+        distance += (x % levels - y % levels) * (x % levels - y % levels);
+      }
+      halves->distances[a][b] = (uint8_t)distance;
+    }
+  }
+  for (int p = 0; p < recipe->point_count; p++) {
+    int first = 0, second = 0;
+    for (int i = 0; i < elements; i++) {
+      first = first * levels + packed_level(recipe, recipe->points[p], i);
+      second = second * levels + packed_level(recipe, recipe->points[p], elements + i);
+    }
+    halves->first[p] = (uint8_t)first;
+    halves->second[p] = (uint8_t)second;
+  }
+}
+
+/// Writes the list of neighbours of a place in the map from chunk `first` on; returns its chunks.
 static unsigned list_neighbours(
-  const struct recipe *recipe, const uint8_t *levels, unsigned first, struct port_codebook *book
+  const struct recipe *recipe, const struct halves *halves, int place, unsigned first,
+  struct port_codebook *book
 ) {
   enum { FARTHEST = 4 * 49 };
+  const uint8_t *first_distances = halves->distances[place / halves->count];
+  const uint8_t *second_distances = halves->distances[place % halves->count];
   uint8_t distances[2048];
   int counts[FARTHEST + 1] = {0};
   for (int p = 0; p < recipe->point_count; p++) {
-    int distance = 0;
-    for (int i = 0; i < recipe->element_count; i++) {
-      int difference = packed_level(recipe, recipe->points[p], i) - levels[i];
-      distance += difference * difference;
-    }
+    int distance = first_distances[halves->first[p]] + second_distances[halves->second[p]];
     distances[p] = (uint8_t)distance;
     counts[distance] += 1;
   }
@@ -72,28 +102,21 @@ static unsigned list_neighbours(
 void port_codebook_build(enum port_codebook_name name, void *memory) {
   const struct recipe *recipe = &recipes[name];
   struct port_codebook *book = memory;
+  struct halves halves;
+  split_in_halves(recipe, &halves);
   memset(book, 0, sizeof *book);
   book->element_count = recipe->element_count;
   book->level_count = recipe->level_count;
-  int places = recipe->level_count == 3 ? 6561 : 4096;
+  int places = halves.count * halves.count;
   for (int place = 0; place < places; place++) book->map[place] = OFF_GRID;
   for (int p = 0; p < recipe->point_count; p++) {
-    uint8_t levels[8];
-    for (int i = 0; i < recipe->element_count; i++) {
-      levels[i] = (uint8_t)packed_level(recipe, recipe->points[p], i);
-    }
     book->points[p] = nibbles_of(recipe, recipe->points[p]);
-    book->map[codebook_place(book, levels)] = (uint32_t)p;
+    book->map[halves.first[p] * halves.count + halves.second[p]] = (uint32_t)p;
   }
   unsigned chunk = 0;
   for (int place = 0; place < places; place++) {
     if (book->map[place] != OFF_GRID) continue;
-    uint8_t levels[8];
-    for (int i = recipe->element_count - 1, rest = place; i >= 0; i--) {
-      levels[i] = (uint8_t)(rest % recipe->level_count);
-      rest /= recipe->level_count;
-    }
-    unsigned chunks = list_neighbours(recipe, levels, chunk, book);
+    unsigned chunks = list_neighbours(recipe, &halves, place, chunk, book);
     book->map[place] = OFF_GRID | chunks << 16 | chunk;
     chunk += chunks;
   }

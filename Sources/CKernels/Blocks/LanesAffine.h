@@ -36,8 +36,9 @@ INLINE floats sum_errors(
   floats error = all(0);
   for (int i = 0; i < count; i++) {
     floats difference = scale * codes[i] + least - x[i];
-    difference = absolute ? magnitude(difference) : difference * difference;
-    error = error + w[i] * difference;
+    floats term = difference * difference;
+    if (absolute) term = magnitude(difference);
+    error = error + w[i] * term;
   }
   return error;
 }
