@@ -27,6 +27,17 @@ INLINE void spread_elements(int elements, const float *x, const float *root, str
   }
 }
 
+/// The distances to LANES neighbours, from what each element adds to them.
+INLINE floats distances_to(int elements, const floats *terms, const uint32_t *list) {
+  ints points = load_ints(list);
+  floats distance = picked(terms[0], points);
+  for (int i = 1; i < elements; i++) {
+    points = shifted_right(points, 4);
+    distance = distance + picked(terms[i * (32 / elements) / LANES], points);
+  }
+  return distance;
+}
+
 /// The nearest of the neighbours, by the sums of the portable search.
 ///
 /// What each element adds to a distance is one of four or eight numbers, so they are computed once.
@@ -41,15 +52,15 @@ INLINE uint32_t nearest_neighbour(
   }
   const uint32_t *list = book->neighbours + (entry & 0xFFFFu) * CHUNK;
   int count = (int)(entry >> 16 & 0x7FFFu) * CHUNK;
-  floats least = all(0x1.fffffep127f);
+  floats least = distances_to(elements, terms, list);
+  if (count == LANES) {
+    unsigned nearest = bits_of(is_equal(least, all(least_lane(least))));
+    return list[nearest ? __builtin_ctz(nearest) : 0];
+  }
+  least = lesser(least, all(0x1.fffffep127f));
   ints place = all_int(0);
-  for (int start = 0; start < count; start += LANES) {
-    ints points = load_ints(list + start);
-    floats distance = picked(terms[0], points);
-    for (int i = 1; i < elements; i++) {
-      ints nibbles = shifted_right(points, 4 * i);
-      distance = distance + picked(terms[i * (32 / elements) / LANES], nibbles);
-    }
+  for (int start = LANES; start < count; start += LANES) {
+    floats distance = distances_to(elements, terms, list + start);
     mask nearer = is_less(distance, least);
     least = chosen(nearer, distance, least);
     place = chosen_int(nearer, all_int(start), place);

@@ -26,13 +26,18 @@ INLINE ints truncated_codes(floats v, int highest) {
 
 INLINE void encode_signed_block(int bits, const float *x, uint8_t *to) {
   int half = 1 << (bits - 1);
-  floats most = all(0);
-  for (int i = 0; i < 32; i += LANES) most = greater(magnitude(load(x + i)), most);
-  float greatest = greatest_lane(most);
-  uint32_t places = equal_elements(x, greatest) | equal_elements(x, -greatest);
-  float scale = (places ? x[__builtin_ctz(places)] : 0) / (float)-half;
-  // Without any magnitude above 0 the scale is −0.
-  if (greatest == 0) scale = 0.0f / (float)-half;
+  floats low = all(0), high = all(0);
+  for (int i = 0; i < 32; i += LANES) {
+    low = lesser(load(x + i), low);
+    high = greater(load(x + i), high);
+  }
+  float least = least_lane(low), most = greatest_lane(high), extreme = most > -least ? most : least;
+  if (most == -least) {
+    // The first of equal magnitudes; without any above 0 the scale is −0.
+    uint32_t places = most > 0 ? equal_elements(x, most) | equal_elements(x, least) : 0;
+    extreme = places ? x[__builtin_ctz(places)] : 0;
+  }
+  float scale = extreme / (float)-half;
   float inverse = scale != 0 ? 1.0f / scale : 0;
   ints codes[VECTORS];
   for (int v = 0; v < VECTORS; v++) {
@@ -49,11 +54,13 @@ INLINE void encode_offset_block(int bits, const float *x, uint8_t *to) {
     low = lesser(load(x + i), low);
     high = greater(load(x + i), high);
   }
-  // The first of equal elements, for the sign of zero.
-  uint32_t lowest = equal_elements(x, least_lane(low));
-  uint32_t highest = equal_elements(x, greatest_lane(high));
-  float least = lowest ? x[__builtin_ctz(lowest)] : 0;
-  float most = highest ? x[__builtin_ctz(highest)] : 0;
+  float least = least_lane(low), most = greatest_lane(high);
+  if (least == 0) {
+    // The sign is that of the first zero.
+    uint32_t zeros = equal_elements(x, 0);
+    if (zeros) least = x[__builtin_ctz(zeros)];
+    if (most == 0) most = least;
+  }
   float scale = (most - least) / (float)((1 << bits) - 1);
   float inverse = scale != 0 ? 1.0f / scale : 0;
   ints codes[VECTORS];
