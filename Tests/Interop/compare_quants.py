@@ -54,7 +54,7 @@ def weights(random, length):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seed", type=int, default=None)
-    options.add_argument("--rows", type=int, default=4)
+    options.add_argument("--rows", type=int, default=2)
     options.add_argument("--length", type=int, default=1024 + 256 * 5)
     options.add_argument("--types", nargs="*", default=list(TYPES))
     options.add_argument("--paths", nargs="*", default=None)
