@@ -3,9 +3,9 @@
 
     make_model.py FOLDER [--layers N] [--kind qwen2|gpt2]
 
-`qwen2` has the shapes of Qwen2-0.5B without its large vocabulary table (24 layers, 896 wide: about
-0.8 GB in bfloat16 with the default 26 layers); `gpt2` has those of GPT-2 large, whose projections a
-converter must transpose. The tokenizer is that of a fixture. Needs numpy.
+`qwen2` has the shapes of Qwen2-0.5B with 18 layers, about 0.8 GB in bfloat16; `gpt2` has those of
+GPT-2 large with 18 layers, about as much, whose projections a converter must transpose. The
+tokenizer is that of a fixture. Needs numpy.
 """
 
 import argparse
