@@ -1,20 +1,24 @@
 """What the interop scripts share: counting checks, running port, and where things are.
 
 Each script takes its places from the environment that run.sh sets: PORT (the binary), REFERENCE (the llama.cpp
-sources) and, when given, RESULTS (a file that each script appends its counts to).
+sources), ASCEND (the unpacked wheels of vLLM-Ascend and msModelSlim) and, when given, RESULTS (a file that each script
+appends its counts to).
 """
 
 import os
 import subprocess
 import sys
 import traceback
+import types
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDED = ROOT / "Fixtures" / "models" / "seeded"
+MODELS = ROOT / "Fixtures" / "models"
+SEEDED = MODELS / "seeded"
 PORT = Path(os.environ.get("PORT", ROOT / ".build" / "release" / "port"))
 REFERENCE = Path(os.environ.get("REFERENCE", ROOT / ".build" / "interop-reference"))
+ASCEND = Path(os.environ.get("ASCEND", ROOT / ".build" / "interop-ascend"))
 TEXT = "The weather in the north is cold, isn't it? There were 12345 ships."
 
 
@@ -58,6 +62,16 @@ class Checks:
             with open(results, "a", encoding="utf-8") as file:
                 file.write(f"{self.passed} {self.failed}\n")
         sys.exit(1 if self.failed or not self.passed else 0)
+
+
+@contextmanager
+def empty_module(name):
+    """A module without anything, for imports that want one; it is gone afterwards, so that nobody takes it for real."""
+    sys.modules[name] = types.ModuleType(name)
+    try:
+        yield
+    finally:
+        sys.modules.pop(name)
 
 
 def port_convert(source, target, out, *options):

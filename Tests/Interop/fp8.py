@@ -28,8 +28,8 @@ def encode(weight, scales):
 
 
 def scale_of(largest):
-    """The scale that takes the largest magnitude to the largest code; 1 where everything is zero."""
-    return torch.where(largest > 0, largest / LARGEST, torch.ones_like(largest))
+    """The scale that takes the largest magnitude to the largest code, and is never zero."""
+    return largest.clamp(min=1e-12) / LARGEST
 
 
 def quantize_blocks(weight):
