@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD venv=$PWD/.build/interop-venv reference=$PWD/.build/interop-reference interop=$PWD/Tests/Interop
+ascend=$PWD/.build/interop-ascend
 llama_cpp=$(grep '^llama-cpp-python==' "$interop/requirements.txt")
 mkdir -p .build
 
@@ -25,14 +26,34 @@ if [ "$(cat "$reference/version.txt" 2>/dev/null)" != "$llama_cpp" ]; then
   echo "$llama_cpp" > "$reference/version.txt"
 fi
 
+# Of the wheels only the Python sources are read, so the platform is that of the published ones.
+wheels="vllm-ascend==0.23.0 msmodelslim==26.1.0"
+if [ "$(cat "$ascend/version.txt" 2>/dev/null)" != "$wheels" ]; then
+  rm -rf "$ascend" .build/interop-download
+  mkdir -p "$ascend"
+  # shellcheck disable=SC2086
+  "$venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
+    --platform manylinux_2_34_x86_64 -d .build/interop-download $wheels
+  for wheel in .build/interop-download/*.whl; do
+    "$venv/bin/python" -m zipfile -e "$wheel" .build/interop-download/unpacked
+  done
+  mkdir "$ascend/vllm_ascend"
+  mv .build/interop-download/unpacked/vllm_ascend/quantization "$ascend/vllm_ascend/"
+  mv .build/interop-download/unpacked/msmodelslim "$ascend/"
+  rm -rf .build/interop-download
+  echo "$wheels" > "$ascend/version.txt"
+fi
+
 # An up-to-date product costs the build a few seconds.
 swift build -c release --product port >&2
 
-export PORT=${PORT:-$root/.build/release/port} REFERENCE=$reference RESULTS=$root/.build/interop-results.txt
+export PORT=${PORT:-$root/.build/release/port} REFERENCE=$reference ASCEND=$ascend
+export RESULTS=$root/.build/interop-results.txt
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONDONTWRITEBYTECODE=1
 : > "$RESULTS"
 broken=0
-for script in compare_reference compare_llama_cpp compare_safetensors compare_mixes compare_quants; do
+for script in compare_reference compare_llama_cpp compare_safetensors compare_mixes compare_quants compare_fp8 \
+  compare_ascend_controls compare_ascend; do
   lines=$(wc -l < "$RESULTS")
   "$venv/bin/python" "$interop/$script.py" || true
   if [ "$(wc -l < "$RESULTS")" -eq "$lines" ]; then

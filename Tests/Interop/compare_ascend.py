@@ -1,0 +1,90 @@
+"""Converts checkpoints to the AscendV1 format and has vLLM-Ascend, msModelSlim and the emulated operators judge them."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+import transformers
+
+import ascend_folder
+import ascend_judges
+import checks
+
+TRAINED = ["tiny-deepseek-v3", "tiny-qwen2", "tiny-llama"]
+SEEDED = ["seeded-ascend/deepseek-v2-lite", "seeded-ascend/kimi-k2", "seeded-ascend/llama-fp8-channel",
+          "seeded-ascend/llama-fp8-tensor", "seeded/qwen2", "seeded/llama3"]
+# Each scheme, and the types that its linears and its routed experts must have at least once.
+SCHEMES = {"float": ("FLOAT", "FLOAT"), "w8a8-dynamic": ("W8A8_DYNAMIC", "W8A8_DYNAMIC"),
+           "w4a8": ("W8A8_DYNAMIC", "W4A8_DYNAMIC"), "w8a16": ("W8A16", "W8A8_DYNAMIC"),
+           "w8a8-mxfp8": ("W8A8_MXFP8", "W8A8_MXFP8"), "w4a8-mxfp": ("W4A8_MXFP", "W4A8_MXFP"),
+           "w4a4-mxfp4": ("W4A4_MXFP4", "W4A4_MXFP4")}
+CALIBRATED = "w8a8"
+# What cannot be: kimi-k2 has rows of 48, which 4-bit groups of 32 do not divide, and int4 experts are for experts.
+LEFT_OUT = {("kimi-k2", "w4a8-mxfp"), ("kimi-k2", "w4a4-mxfp4")}
+
+
+def judge_types(check, name, source, folder, expected):
+    """The scheme's types are used at all: a folder of floats would pass every other judge."""
+    linear, expert = expected
+    kinds = {kind for part, kind in folder.kinds.items() if ".experts." not in part}
+    check.that(f"{name}: linears of type {linear}", linear in kinds, sorted(kinds))
+    if "n_routed_experts" in source.config:
+        kinds = {kind for part, kind in folder.kinds.items() if ".experts." in part and not ahead(source, part)}
+        check.that(f"{name}: experts of type {expert}", kinds == {expert}, sorted(kinds))
+
+
+def ahead(source, name):
+    """Whether a linear is in the layers for the tokens after the next."""
+    parts = name.split(".")
+    return "layers" in parts and int(parts[parts.index("layers") + 1]) >= source.config["num_hidden_layers"]
+
+
+def compare(check, source, scheme, expected, out, *options, bounds=None):
+    """Converts, and converts once more into parts of limited size, and judges both."""
+    name = f"{source.path.name} {scheme}"
+    checks.port_convert(source.path, "ascend-910c", out / "one", "--quantize", scheme, *options)
+    folder = ascend_folder.Folder(out / "one")
+    judge_types(check, name, source, folder, expected)
+    ascend_judges.judge_read(check, name, source, folder, bounds)
+    if scheme == "w8a8-dynamic":
+        checks.port_convert(source.path, "ascend-910c", out / "parts", "--quantize", scheme, "--shard-size", "40000B")
+        parts = ascend_folder.Folder(out / "parts")
+        check.that(f"{name}: several parts", len(set(parts.files.values())) > 1, "one")
+        ascend_folder.judge_files(check, f"{name} in parts", source.path, parts)
+        same = parts.tensors.keys() == folder.tensors.keys() and all(
+            torch.equal(tensor, parts.tensors[key]) for key, tensor in folder.tensors.items())
+        check.that(f"{name}: the same in parts", same and parts.description == folder.description)
+
+
+def calibration(source, out):
+    """The input bounds of every linear as a calibration file."""
+    out.write_text(json.dumps({name: {"min": low, "max": high} for name, (low, high) in source.bounds.items()}))
+    return out
+
+
+def main():
+    check = checks.Checks(__file__)
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    chosen = os.environ.get("SCHEMES", "").split() or [*SCHEMES, CALIBRATED]
+    for model in TRAINED + SEEDED:
+        source = ascend_judges.Source(checks.MODELS / model, trained=model in TRAINED)
+        for scheme, expected in SCHEMES.items():
+            experts = "n_routed_experts" in source.config
+            if scheme not in chosen or (source.path.name, scheme) in LEFT_OUT or scheme == "w4a8" and not experts:
+                continue
+            with check.group(f"{model} {scheme}"), tempfile.TemporaryDirectory() as temporary:
+                compare(check, source, scheme, expected, Path(temporary))
+        if source.trained and CALIBRATED in chosen:
+            with check.group(f"{model} {CALIBRATED}"), tempfile.TemporaryDirectory() as temporary:
+                file = calibration(source, Path(temporary) / "calibration.json")
+                compare(check, source, CALIBRATED, ("W8A8", "W8A8_DYNAMIC"), Path(temporary), "--calibration", str(file),
+                        bounds=source.bounds)
+    check.finish()
+
+
+if __name__ == "__main__":
+    main()
