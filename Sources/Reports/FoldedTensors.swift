@@ -16,6 +16,9 @@ struct FoldedTensors {
   private static let hole: UInt8 = 0xFF
 
   /// Groups in the order of their first tensors.
+  ///
+  /// Names follow each other in the same order layer by layer, so the group that came after the
+  /// last one before is tried first.
   static func folding(_ tensors: [Checkpoint.Tensor]) -> [FoldedTensors] {
     struct Key: Hashable {
       let pattern: [UInt8]
@@ -23,21 +26,57 @@ struct FoldedTensors {
     }
     var groups: [FoldedTensors] = []
     var positions: [Key: Int] = [:]
+    var followers: [Int] = []
+    var last = -1
     var numbers: [Int] = []
-    for tensor in tensors {
-      let pattern = pattern(of: tensor.name, &numbers)
-      let key = Key(pattern: pattern, type: tensor.type)
-      let position = positions[key] ?? groups.count
-      if position == groups.count {
-        positions[key] = position
-        groups.append(
-          FoldedTensors(
-            type: tensor.type, pattern: pattern, ranges: numbers.map { ($0, $0) }))
+    for index in tensors.indices {
+      var position = last >= 0 ? followers[last] : -1
+      if position < 0 || groups[position].type != tensors[index].type
+        || !match(groups[position].pattern, tensors[index].name, &numbers)
+      {
+        let pattern = pattern(of: tensors[index].name, &numbers)
+        let key = Key(pattern: pattern, type: tensors[index].type)
+        position = positions[key] ?? groups.count
+        if position == groups.count {
+          positions[key] = position
+          followers.append(-1)
+          groups.append(
+            FoldedTensors(
+              type: tensors[index].type, pattern: pattern, ranges: numbers.map { ($0, $0) }))
+        }
       }
-      groups[position].add(numbers, tensor.byteCount)
+      groups[position].add(numbers, tensors[index].byteCount)
+      if last >= 0 { followers[last] = position }
+      last = position
     }
     for index in groups.indices { groups[index].spell() }
     return groups
+  }
+
+  /// Whether a name has this pattern; if so, its numbers.
+  private static func match(
+    _ pattern: [UInt8], _ name: ByteString, _ numbers: inout [Int]
+  ) -> Bool {
+    numbers.removeAll(keepingCapacity: true)
+    return name.withBytes { bytes in
+      var index = 0
+      for expected in pattern {
+        if expected == hole {
+          let start = index
+          var value = 0
+          while index < bytes.count, (0x30...0x39).contains(bytes[index]), index - start < 9 {
+            value = 10 * value + Int(bytes[index] - 0x30)
+            index += 1
+          }
+          guard index > start else { return false }
+          numbers.append(value)
+        } else {
+          guard index < bytes.count, bytes[index] == expected else { return false }
+          index += 1
+        }
+      }
+      return index == bytes.count
+    }
   }
 
   private init(type: TensorType, pattern: [UInt8], ranges: [(least: Int, greatest: Int)]) {

@@ -42,16 +42,17 @@ public struct Inspection: Sendable {
 
   /// Tensors, elements and bytes of each encoding, the largest share of bytes first.
   var encodings: [(encoding: Encoding, tensorCount: Int, elementCount: Int, byteCount: Int)] {
-    var totals: [Encoding: (tensors: Int, elements: Int, bytes: Int)] = [:]
+    var totals: [(encoding: Encoding, tensorCount: Int, elementCount: Int, byteCount: Int)] = []
     for tensor in checkpoint.tensors {
-      var total = totals[tensor.type.encoding] ?? (0, 0, 0)
-      total.tensors += 1
-      total.elements = saturating(total.elements, tensor.type.shape.elementCount ?? .max)
-      total.bytes = saturating(total.bytes, tensor.byteCount)
-      totals[tensor.type.encoding] = total
+      let known = totals.firstIndex { $0.encoding == tensor.type.encoding }
+      if known == nil { totals.append((tensor.type.encoding, 0, 0, 0)) }
+      let index = known ?? totals.count - 1
+      totals[index].tensorCount += 1
+      totals[index].elementCount = saturating(
+        totals[index].elementCount, tensor.type.shape.elementCount ?? .max)
+      totals[index].byteCount = saturating(totals[index].byteCount, tensor.byteCount)
     }
-    return totals.map { ($0.key, $0.value.tensors, $0.value.elements, $0.value.bytes) }
-      .sorted { ($1.byteCount, $0.encoding.name) < ($0.byteCount, $1.encoding.name) }
+    return totals.sorted { ($1.byteCount, $0.encoding.name) < ($0.byteCount, $1.encoding.name) }
   }
 }
 

@@ -85,7 +85,8 @@ extension ByteString: Hashable {
     withBytes { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 
-  private func withBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
+  /// Gives the bytes to `body`.
+  public func withBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
     // Every initialiser makes the storage contiguous.
     text.utf8.withContiguousStorageIfAvailable(body)!
   }
