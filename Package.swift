@@ -37,7 +37,7 @@ let modules: [Target] = [
     name: "Equivalence",
     dependencies: [
       "ReferenceKernels", "WeightFormats", "GraphRewriting", "TensorTypes", "ByteIO",
-      "Architectures", "Accelerators", "Tokenizers",
+      "Architectures", "Accelerators", "Tokenizers", real,
     ]),
   .target(
     name: "Reports",

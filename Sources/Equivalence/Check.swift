@@ -18,6 +18,11 @@ public struct Check: Sendable {
     case nearestCode = "nearest-code"
     case quantizationNoise = "quantization-noise"
     case finite
+    case operatorError = "operator-error"
+    case outputError = "output-error"
+    case klDivergence = "kl-divergence"
+    case firstToken = "first-token"
+    case expertChoice = "expert-choice"
   }
 
   public let name: Name
@@ -91,6 +96,41 @@ public struct Check: Sendable {
       because:
         "a value that overflows, or a NaN that disappears, is another model; NaN equals only "
         + "NaN"),
+    Check(
+      .operatorError, .operators,
+      metric: "RMS of the difference of products with probe vectors over RMS of the source's: that "
+        + "which the weights make, and all with the runtime's rounding of activations",
+      bound: "what half a step for each weight, and each activation, adds up to",
+      because:
+        "rounding errors do not know of each other, so their squares add up; that independent "
+        + "errors exceed the bound has a chance below e^-20 for each tensor, and errors of one "
+        + "sign or of a wrong scale do exceed it"),
+    Check(
+      .outputError, .logits,
+      metric: "RMS of the difference of logits, less their mean, or hidden states over RMS of the "
+        + "source's",
+      bound:
+        "twice what moving every weight of the source by the usual error of its rounding makes",
+      because:
+        "rounding moves a weight by up to half a step, usually by 1/√3 of that; the source itself "
+        + "shows what its layers make of such errors, up or down at random; draws differ by less "
+        + "than two; where nothing is rounded, only the rounding of settings to F32 remains"),
+    Check(
+      .klDivergence, .logits, metric: "mean divergence of the next token's distribution, in nats",
+      bound: "four times what moving every weight of the source makes",
+      because: "divergence grows with the square of the error, of which twice is allowed"),
+    Check(
+      .firstToken, .logits,
+      metric: "positions whose most probable token differs although it led by more than noise",
+      bound: "0",
+      because: "errors of two logits can overcome a lead of twice the largest; no more"),
+    Check(
+      .expertChoice, .logits,
+      metric: "choices of experts that differ although they were won by more than noise",
+      bound: "0",
+      because:
+        "noise can turn a choice that was close, and then all that follows; therefore both models "
+        + "take the source's experts, and choices are compared on their own"),
   ]
 
   /// The row of a check; every name has one.

@@ -6,21 +6,13 @@ public enum Level: String, Sendable, Hashable, CaseIterable, Comparable {
   case values
   /// Each linear layer on probe vectors, as the target's operators compute it.
   case operators
-  /// The whole model on the same tokens.
+  /// The whole model on the same tokens, for the architectures whose layers are among the reference
+  /// kernels.
   case logits
 
   public static func < (a: Level, b: Level) -> Bool { a.depth < b.depth }
 
   private var depth: Int { Level.allCases.firstIndex(of: self)! }  // every case is in `allCases`
-
-  /// Why the level cannot run yet; nil when it can.
-  public var missing: String? {
-    switch self {
-    case .structure, .values: nil
-    case .operators: "it would need the target's operators emulated on the bytes as stored"
-    case .logits: "it would need the layers of each architecture as reference kernels"
-    }
-  }
 }
 
 /// What a check, a level or a whole verification came to.

@@ -28,4 +28,27 @@ struct RandomNumbers {
     }
     return chosen.sorted()
   }
+
+  /// A number from a normal distribution, nearly: twelve uniform ones less their mean.
+  mutating func normal() -> Double {
+    (0..<12).reduce(-6) { sum, _ in sum + Double(next() >> 11) * 0x1p-53 }
+  }
+
+  /// A vector of normal numbers, or of their magnitudes.
+  mutating func probe(_ count: Int, isPositive: Bool) -> [Double] {
+    (0..<count).map { _ in
+      let value = normal()
+      return isPositive ? value.magnitude : value
+    }
+  }
+
+  /// One number from each of so many equal parts of the numbers below a limit, ascending.
+  ///
+  /// - Precondition: `count ≤ limit`.
+  mutating func spread(_ count: Int, below limit: Int) -> [Int] {
+    (0..<count).map { part in
+      let range = part * limit / count..<(part + 1) * limit / count
+      return range.lowerBound + Int(next() % UInt64(range.count))
+    }
+  }
 }

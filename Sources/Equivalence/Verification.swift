@@ -27,7 +27,8 @@ public enum Verification {
     expectation.checkMetadata(into: &report)
     try expectation.checkSmallFiles(into: &report)
     report.close(.structure)
-    let deepest = request.level ?? .values
+    // Samples are for answers in seconds, and a model cannot run on a sample of its weights.
+    let deepest = request.level ?? (request.sample == .all ? .logits : .operators)
     if deepest >= .values {
       let comparison = Comparison(
         evaluation: Evaluation(
@@ -37,14 +38,22 @@ public enum Verification {
       try expectation.checkValues(comparison, into: &report)
       report.close(.values)
     }
-    for level in Level.allCases where report.levels.last!.level < level {  // structure at least
-      report.notChecked.append(
-        "the \(level.rawValue) level: " + (level.missing ?? "it was not asked for"))
+    if deepest >= .operators {
+      try expectation.checkOperators(request, isCancelled, into: &report)
+      report.close(.operators)
+    }
+    var isComplete = true
+    if deepest >= .logits {
+      isComplete = try expectation.checkModel(request, isCancelled, into: &report)
+      if isComplete { report.close(.logits) }
+    }
+    for level in Level.allCases where level > deepest {
+      report.notChecked.append("the \(level.rawValue) level: it was not asked for")
     }
     try source.checkUnchanged()
     try converted.checkUnchanged()
     var verdicts = report.levels.map(\.verdict)
-    if let asked = request.level, asked > .values { verdicts.append(.inconclusive) }
+    if request.level == .logits, !isComplete { verdicts.append(.inconclusive) }
     report.verdict = .all(verdicts)
     return report
   }

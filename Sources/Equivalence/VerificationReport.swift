@@ -13,17 +13,20 @@ public struct VerificationRequest: Sendable {
   public var level: Level?
   public var sample: Sampling
   public var seed: UInt64
+  /// The numbers of the tokens that models run on; nil for some that follow from the seed.
+  public var tokens: [Int]?
   /// - Units: bytes.
   public var memoryByteLimit: Int
   public var jobs: Int
 
   public init(
-    level: Level? = nil, sample: Sampling = .all, seed: UInt64 = 0,
+    level: Level? = nil, sample: Sampling = .all, seed: UInt64 = 0, tokens: [Int]? = nil,
     memoryByteLimit: Int = 1 << 30, jobs: Int
   ) {
     self.level = level
     self.sample = sample
     self.seed = seed
+    self.tokens = tokens
     self.memoryByteLimit = memoryByteLimit
     self.jobs = max(1, jobs)
   }
@@ -90,6 +93,8 @@ public struct TensorReport: Sendable {
   public let law: String
   /// nil when values were not compared.
   public var metrics: Metrics?
+  /// nil when products were not compared.
+  public var operators: OperatorMetrics?
   public var verdict: Verdict
 }
 
@@ -108,9 +113,11 @@ public struct VerificationReport: Sendable {
   public let sample: VerificationRequest.Sampling
   public let seed: UInt64
   public var levels: [LevelResult] = []
-  /// All findings: structure first, then values, in the order of the source's graph.
+  /// All findings: level by level, in the order of the source's graph.
   public var findings: [Finding] = []
   public var tensors: [TensorReport] = []
+  /// nil when the models did not run.
+  public var model: ModelMetrics?
   /// What differs and does no harm.
   public var notes: [String] = []
   /// What was not looked at, one sentence each.

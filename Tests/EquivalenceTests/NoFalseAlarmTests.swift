@@ -8,7 +8,8 @@ import Testing
   @Test(arguments: seededModels, ["f32", "f16", "bf16", "q8_0", "auto"])
   func toGGUF(_ model: String, _ scheme: String) throws {
     let scratch = try Scratch()
-    let report = try verify(seeded(model), try scratch.convert(seeded(model), scheme))
+    let report = try verify(
+      seeded(model), try scratch.convert(seeded(model), scheme), .init(level: .values, jobs: 2))
     #expect(report.verdict == .pass, report.summary)
     #expect(report.comparedCount > 1000)
     #expect(report.comparedCount == report.elementCount)
@@ -20,7 +21,7 @@ import Testing
     for scheme in ["f32", "q8_0"] {
       let gguf = try scratch.convert(seeded(model), scheme)
       let folder = try scratch.convert(gguf, to: "safetensors")
-      let report = try verify(gguf, folder)
+      let report = try verify(gguf, folder, .init(level: .values, jobs: 2))
       #expect(report.verdict == .pass, report.summary)
       #expect(report.comparedCount > 1000)
     }
@@ -33,7 +34,7 @@ import Testing
       let folder = try scratch.convert(seeded(model), to: "safetensors", scheme) {
         $0.shardByteLimit = 40_000
       }
-      let report = try verify(seeded(model), folder)
+      let report = try verify(seeded(model), folder, .init(level: .values, jobs: 2))
       #expect(report.verdict == .pass, report.summary)
       #expect(report.comparedCount > 1000)
     }

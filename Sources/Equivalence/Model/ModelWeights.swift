@@ -1,9 +1,7 @@
 import Accelerators
 import Architectures
-import Dispatch
 import GraphRewriting
 import ReferenceKernels
-import Synchronization
 import TensorTypes
 import WeightFormats
 
@@ -27,6 +25,17 @@ struct ModelWeights: Sendable {
     evaluation = Evaluation(model.graph, source: CheckpointTensors(checkpoint: checkpoint))
     self.jobs = max(1, jobs)
     self.isCancelled = isCancelled
+  }
+
+  /// How the checkpoint stores each tensor.
+  ///
+  /// Where a tensor passes through another type on its way to the canonical form, that of the first
+  /// source tensor in blocks, or else of the first.
+  var storedEncodings: [RoleInstance: Encoding] {
+    model.nodes.mapValues { node in
+      let encodings = model.graph.loads(of: node).map { model.graph.sources[$0].encoding }
+      return encodings.first(where: \.isBlock) ?? encodings.first ?? model.graph[node].type.encoding
+    }
   }
 
   func has(_ role: RoleInstance) -> Bool { model.nodes[role] != nil }
@@ -100,29 +109,14 @@ struct ModelWeights: Sendable {
     let bias = try optionalVector(role.bias, count: rows)
     let rowCount = max(1, ModelWeights.partLength / columns)
     let parts = stride(from: 0, to: rows, by: rowCount).map { $0..<min(rows, $0 + rowCount) }
-    let next = Atomic<Int>(0)
-    let hasFailed = Atomic<Bool>(false)
-    let results = Mutex<[Result<Rows, Failure>?]>(Array(repeating: nil, count: parts.count))
-    DispatchQueue.concurrentPerform(iterations: min(jobs, parts.count)) { _ in
-      while !isCancelled(), !hasFailed.load(ordering: .relaxed) {
-        let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        guard number < parts.count else { return }
-        let part = parts[number]
-        let result = Result { () throws(Failure) in
-          ReferenceKernels.linear(
-            x, weight: try self.rows(role, part), bias: bias.map { Array($0[part]) })
-        }
-        if case .failure = result { hasFailed.store(true, ordering: .relaxed) }
-        results.withLock { $0[number] = result }
-      }
+    let results = try concurrentResults(
+      count: parts.count, jobs: jobs, isCancelled: isCancelled
+    ) { (number) throws(Failure) in
+      ReferenceKernels.linear(
+        x, weight: try self.rows(role, parts[number]), bias: bias.map { Array($0[parts[number]]) })
     }
-    let found = results.withLock { $0 }
-    for case .failure(let failure) in found { throw failure }
     var y = Rows(zeros: x.count, width: rows)
-    for (part, result) in zip(parts, found) {
-      guard case .success(let result) = result else {
-        throw Failure(.interrupted, "interrupted; nothing was decided")
-      }
+    for (part, result) in zip(parts, results) {
       for token in 0..<x.count {
         let start = token * rows + part.lowerBound
         y.values.replaceSubrange(start..<start + part.count, with: result[token])

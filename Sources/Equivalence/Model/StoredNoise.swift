@@ -40,7 +40,8 @@ struct StoredNoise: Sendable {
       switch BlockDecoder.of(type).kind {
       case .scalar(let grid): measure(row, GridSteps(grid))
       case .codebook:
-        measure(row, bitsPerElement: 8 * Double(type.byteCount) / Double(type.elementCount), type)
+        measure(
+          row, bitsPerElement: 8 * Double(type.byteCount) / Double(type.elementCount))
       }
     }
   }
@@ -62,33 +63,34 @@ struct StoredNoise: Sendable {
         grid.hasOffset
         ? ((most - least) / grid.span, -least) : (max(most, -least) / grid.reach, 0)
       for index in group * groupLength..<(group + 1) * groupLength {
-        steps[index] = own[group].scale * grid.halfGap
+        steps[index] =
+          own[group].scale * grid.halfGap(at: row[row.startIndex + index], own[group].scale)
       }
     }
-    guard let codes = grid.scaleCodes else { return }
     for block in stride(from: 0, to: groups, by: perBlock) {
       let members = block..<min(groups, block + perBlock)
-      let greatest = members.reduce((0.0, 0.0)) {
-        (max($0.0, own[$1].scale), max($0.1, own[$1].offset))
-      }
+      let greatestScale = members.reduce(0) { max($0, own[$1].scale) }
+      let greatestOffset = members.reduce(0) { max($0, own[$1].offset.magnitude) }
       for group in members where own[group].scale > 0 {
-        // A scale beyond half its own size is a group whose values all become zero.
-        scale[group] = min(1, greatest.0 / (2 * codes) / own[group].scale)
-        offset[group] = greatest.1 / (2 * codes)
+        var error = grid.leastScaleError
+        if let codes = grid.scaleCodes {
+          error += greatestScale / (2 * codes)
+          offset[group] = greatestOffset / (2 * codes)
+        }
+        // A scale that is rounded to nothing takes all of the values with it, and no more.
+        scale[group] = min(1, error / own[group].scale)
       }
     }
   }
 
-  /// Codebooks: no error of its own for an element, but one for the whole.
-  private mutating func measure(
-    _ row: ArraySlice<Double>, bitsPerElement bits: Double, _ type: BlockType
-  ) {
-    let share = min(0.99, 2 * power(bits))
-    for start in stride(from: 0, to: row.count, by: type.elementCount) {
-      let end = min(row.count, start + type.elementCount)
+  /// Codebooks: `b` bits bring the error to `2^-b` of the peak of 32 elements, for their points are
+  /// spread up to it; that they are only some of the points of a grid may cost half a bit.
+  private mutating func measure(_ row: ArraySlice<Double>, bitsPerElement bits: Double) {
+    for start in stride(from: 0, to: row.count, by: 32) {
+      let end = min(row.count, start + 32)
       let values = row[row.startIndex + start..<row.startIndex + end]
-      let square = values.reduce(0) { $0 + $1 * $1 } / Double(values.count)
-      for index in start..<end { steps[index] = share * square.squareRoot() }
+      let peak = values.reduce(0) { max($0, $1.magnitude) }
+      for index in start..<end { steps[index] = 2.0.squareRoot() * power(bits) * peak }
     }
   }
 
@@ -108,30 +110,34 @@ private struct GridSteps {
   let span: Double
   /// The level that both signs reach.
   let reach: Double
-  /// Half of the widest gap between levels.
-  let halfGap: Double
   let blockScale: Double
   /// What the largest group scale of a block is divided into; nil where scales stand alone.
   let scaleCodes: Double?
+  /// Half a step of the smallest scales, which are subnormal.
+  let leastScaleError: Double
+  private let levels: [Double]
+  /// Half the gap between levels; nil where gaps differ.
+  private let evenHalfGap: Double?
 
   init(_ grid: ScalarGrid) {
     groupLength = grid.groupElementCount
     blockLength = grid.type.elementCount
     hasOffset = grid.hasOffset
-    let levels = Set(grid.levels.map(Double.init)).sorted()
+    levels = Set(grid.levels.map(Double.init)).sorted()
     let (least, most) = (levels.first ?? 0, levels.last ?? 0)
     span = max(most - least, 1)
-    reach = least < 0 ? max(1, min(-least, most)) : max(most, 1)
-    var widest = zip(levels, levels.dropFirst()).map { $1 - $0 }.max() ?? 0
+    var reach = least < 0 ? max(1, min(-least, most)) : max(most, 1)
     switch grid.type.name {
     case "mxfp4":
       // The scale is a power of two: up to twice what the values need.
-      widest *= 2
+      reach /= 2
       blockScale = 0
     case "nvfp4": blockScale = 0x1p-4
     default: blockScale = 0x1p-11
     }
-    halfGap = widest / 2
+    self.reach = reach
+    let gaps = Set(zip(levels, levels.dropFirst()).map { $1 - $0 })
+    evenHalfGap = gaps.count == 1 ? gaps.first.map { $0 / 2 } : nil
     switch grid.type.name {
     case "q2_k": scaleCodes = 15
     case "q3_k", "iq4_xs": scaleCodes = 31
@@ -139,20 +145,20 @@ private struct GridSteps {
     case "q6_k": scaleCodes = 127
     default: scaleCodes = nil
     }
+    leastScaleError = grid.type.name == "nvfp4" ? 0x1p-10 : 0x1p-25 * (scaleCodes ?? 1)
+  }
+
+  /// Half the gap between the levels around a value.
+  func halfGap(at value: Double, _ scale: Double) -> Double {
+    if let evenHalfGap { return evenHalfGap }
+    guard levels.count > 1 else { return 0 }
+    let place = levels.dropFirst().dropLast().count { $0 <= value / scale }
+    return (levels[place + 1] - levels[place]) / 2
   }
 }
 
-extension FloatFormat {
-  /// Half the distance between the values of the format around `x`; 0 for one of them.
-  func halfStep(at x: Double) -> Double {
-    guard x.isFinite, rounding(x) != x else { return 0 }
-    let exponent = max(Int(x.exponent), leastExponent)
-    return Double(sign: .plus, exponent: exponent - fractionBitWidth - 1, significand: 1)
-  }
-}
-
-/// Random errors of the size that storing weights makes: every weight half a step up or down, every
-/// scale by what its rounding may change.
+/// Random errors of the size that storing weights makes: every weight up or down by the usual error
+/// of rounding, which is 1/√3 of half a step, and every scale by 1/√3 of what its rounding may change.
 struct WeightNoise: Sendable {
   /// How each weight is stored in the converted checkpoint.
   let stored: [RoleInstance: Encoding]
@@ -173,6 +179,9 @@ struct WeightNoise: Sendable {
 }
 
 extension StoredNoise {
+  /// The root of the mean square of numbers that are uniform between −1 and 1.
+  private static let usual = (1.0 / 3).squareRoot()
+
   fileprivate func move(
     _ values: inout [Double], _ range: Range<Int>, _ random: inout RandomNumbers
   ) {
@@ -181,16 +190,17 @@ extension StoredNoise {
       if index % groupLength == 0 {
         let group = index / groupLength
         let bits = random.next()
-        let factor =
-          1 + (bits & 1 == 0 ? scale[group] : -scale[group])
-          + (bits & 2 == 0 ? blockScale : -blockScale)
-        let shift = bits & 4 == 0 ? offset[group] : -offset[group]
+        func moved(_ error: Double, _ bit: UInt64) -> Double {
+          StoredNoise.usual * (bits & bit == 0 ? error : -error)
+        }
+        let factor = 1 + moved(scale[group], 1) + moved(blockScale, 2)
+        let shift = moved(offset[group], 4)
         for member in position..<min(range.upperBound, position + groupLength) {
           values[member] = values[member] * factor + shift
         }
       }
       if index % 64 == 0 { signs = random.next() }
-      values[position] += signs & 1 == 0 ? steps[index] : -steps[index]
+      values[position] += StoredNoise.usual * (signs & 1 == 0 ? steps[index] : -steps[index])
       signs >>= 1
     }
   }

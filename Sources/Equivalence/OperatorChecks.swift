@@ -1,0 +1,85 @@
+import GraphRewriting
+import ReferenceKernels
+import TensorTypes
+
+extension Expectation {
+  /// Checks what every tensor that both sides have with the same shape does to probe vectors.
+  func checkOperators(
+    _ request: VerificationRequest, _ isCancelled: @escaping @Sendable () -> Bool,
+    into report: inout VerificationReport
+  ) throws(Failure) {
+    let numbers = [ByteString: Int](
+      uniqueKeysWithValues: converted.tensors.enumerated().map { ($1.name, $0) })
+    let hasHead = tensors.contains { $0.role?.role == .output }
+    var pairs: [OperatorComparison.Pair] = []
+    var chosen: [Tensor] = []
+    for tensor in tensors {
+      guard let number = numbers[tensor.name] else { continue }
+      let found = converted.tensors[number].type
+      let expected = type(tensor)
+      guard found.shape.elementCount == expected.shape.elementCount,
+        found.shape.rowLength == expected.shape.rowLength, found.shape.elementCount != 0,
+        !expected.encoding.isWhole, expected.encoding != .plain(.c64)
+      else { continue }
+      pairs.append(
+        OperatorComparison.Pair(
+          name: tensor.name, node: tensor.node, converted: number,
+          product: product(tensor, found, hasHead: hasHead)))
+      chosen.append(tensor)
+    }
+    let comparison = OperatorComparison(
+      evaluation: Evaluation(graph, source: CheckpointTensors(checkpoint: source)),
+      converted: CheckpointTensors(checkpoint: converted), request: request,
+      isCancelled: isCancelled)
+    let metrics = try comparison.metrics(of: pairs)
+    let positions = [ByteString: Int](
+      report.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var isSampled = false
+    for (position, pair) in pairs.enumerated() {
+      let finding = finding(pair, metrics[position], chosen[position])
+      report.findings.append(finding)
+      isSampled = isSampled || type(chosen[position]).rowCount > OperatorComparison.rowLimit
+      guard let number = positions[pair.name] else { continue }
+      report.tensors[number].operators = metrics[position]
+      report.tensors[number].verdict = .all([report.tensors[number].verdict, finding.verdict])
+    }
+    if isSampled {
+      report.notChecked.append(
+        "products with more than \(OperatorComparison.rowLimit) rows of a tensor: rows were "
+          + "sampled with seed \(request.seed)")
+    }
+  }
+
+  /// How the runtime multiplies with a tensor; nil for a vector.
+  private func product(_ tensor: Tensor, _ found: TensorType, hasHead: Bool) -> RuntimeProduct? {
+    guard type(tensor).shape.rank > 1 else { return nil }
+    switch tensor.role?.role {
+    case .positionEmbedding, .tokenTypeEmbedding: return .exact
+    case .tokenEmbedding where hasHead || architecture?.hasHead == false: return .exact
+    default:
+      return converted.format == .gguf
+        ? .llamaCpp(found.encoding) : .transformers(found.encoding)
+    }
+  }
+
+  private func finding(
+    _ pair: OperatorComparison.Pair, _ metrics: OperatorMetrics?, _ tensor: Tensor
+  ) -> Finding {
+    guard let metrics else {
+      return Finding(
+        .operatorError, .tensor(pair.name), .inconclusive,
+        measured: "nothing is known of rounding to this type")
+    }
+    let isOfWeights = metrics.holds || metrics.weightError > metrics.weightBound
+    return Finding(
+      .operatorError, .tensor(pair.name), metrics.holds ? .pass : .fail,
+      measured: rounded(isOfWeights ? metrics.weightError : metrics.error),
+      bound: rounded(isOfWeights ? metrics.weightBound : metrics.bound),
+      place: metrics.holds ? nil : metrics.worstRow.map { "row \($0)" },
+      derivation: metrics.holds ? nil : derivation(tensor))
+  }
+}
+
+extension TensorType {
+  fileprivate var rowCount: Int { (shape.elementCount ?? 0) / max(1, shape.rowLength) }
+}
