@@ -10,7 +10,7 @@ struct Port: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       InspectCommand.self, ConvertCommand.self, VerifyCommand.self, ExplainCommand.self,
-      ListCommand.self,
+      DiffCommand.self, ListCommand.self,
     ])
 
   static func main() {
