@@ -208,6 +208,7 @@ struct BlockComparison: ~Copyable {
       source += values.source[index] * values.source[index]
       if difference == 0 { metrics.equalCount += 1 }
     }
+    metrics.hasCodebook = true
     metrics.noteBlock(
       values.start / values.count, error: error == 0 ? 0 : (error / source).squareRoot())
   }
@@ -215,6 +216,8 @@ struct BlockComparison: ~Copyable {
 
 extension Metrics {
   fileprivate mutating func noteBlock(_ index: Int, error: Double) {
+    if blockHistogram.isEmpty { blockHistogram = [Int](repeating: 0, count: 11) }
+    blockHistogram[error <= 1 ? min(9, Int(10 * error)) : 10] += 1
     worstRatio = max(worstRatio, error)
     if error > worstBlock?.error ?? -1 { worstBlock = Block(index: index, error: error) }
   }

@@ -31,6 +31,11 @@ public struct Metrics: Sendable, Hashable {
   public internal(set) var worst: Place?
   /// The block that is worst by its law: error over bound, or for codebooks error over RMS.
   public internal(set) var worstBlock: Block?
+  /// Whether blocks are of a codebook.
+  public internal(set) var hasCodebook = false
+  /// Blocks by the measure of `worstBlock`: below 0.1, below 0.2, … up to 1, above. Empty where
+  /// nothing is quantized.
+  public internal(set) var blockHistogram: [Int] = []
   /// Elements, or elements of blocks, with the expected bits; for quantized blocks, with the
   /// source's value.
   public internal(set) var equalCount = 0
@@ -88,11 +93,9 @@ public struct Metrics: Sendable, Hashable {
     maximumRelativeError = max(maximumRelativeError, other.maximumRelativeError)
     if let block = other.worstBlock, block.error > worstBlock?.error ?? -1 { worstBlock = block }
     equalCount += other.equalCount
-    if ulpHistogram.isEmpty {
-      ulpHistogram = other.ulpHistogram
-    } else {
-      for (index, count) in other.ulpHistogram.enumerated() { ulpHistogram[index] += count }
-    }
+    hasCodebook = hasCodebook || other.hasCodebook
+    ulpHistogram.merge(other.ulpHistogram)
+    blockHistogram.merge(other.blockHistogram)
     source.merge(other.source)
     converted.merge(other.converted)
     saturatedCount += other.saturatedCount
@@ -115,5 +118,13 @@ extension Metrics.Counts {
     nan += other.nan
     infinite += other.infinite
     zero += other.zero
+  }
+}
+
+extension [Int] {
+  /// Adds the counts of the same buckets.
+  fileprivate mutating func merge(_ other: [Int]) {
+    if isEmpty { return self = other }
+    for (index, count) in other.enumerated() { self[index] += count }
   }
 }

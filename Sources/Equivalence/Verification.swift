@@ -111,9 +111,13 @@ extension Expectation {
       report.findings += findings
       report.tensors.append(
         TensorReport(
-          name: pair.name, expected: type(chosen[position]), found: found, law: pair.law.summary,
+          name: pair.name, role: chosen[position].role, expected: type(chosen[position]),
+          found: found, law: pair.law.summary,
           metrics: metrics[position].comparedCount > 0 ? metrics[position] : nil,
           verdict: verdict))
+    }
+    for position in report.worstPositions {
+      report.tensors[position].derivation = derivation(chosen[position])
     }
     let compared = metrics.reduce(0) { $0 + $1.comparedCount }
     let total = metrics.reduce(0) { $0 + $1.elementCount }

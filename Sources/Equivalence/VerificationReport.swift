@@ -1,3 +1,4 @@
+import Architectures
 import TensorTypes
 
 /// What is asked of a verification.
@@ -86,6 +87,8 @@ extension Finding.Subject: CustomStringConvertible {
 /// One tensor of the converted checkpoint beside what the source says it should be.
 public struct TensorReport: Sendable {
   public let name: ByteString
+  /// What it does in the model; nil where no architecture is known.
+  public let role: RoleInstance?
   /// As the source's graph gives it.
   public let expected: TensorType
   public let found: TensorType
@@ -96,6 +99,8 @@ public struct TensorReport: Sendable {
   /// nil when products were not compared.
   public var operators: OperatorMetrics?
   public var verdict: Verdict
+  /// How it follows from the source; only for `VerificationReport.worstTensors`.
+  public var derivation: String?
 }
 
 /// How one level ended.
@@ -129,6 +134,19 @@ public struct VerificationReport: Sendable {
     self.converted = converted
     sample = request.sample
     seed = request.seed
+  }
+
+  /// The five tensors whose values are farthest from their source's, the farthest first.
+  public var worstTensors: [TensorReport] { worstPositions.map { tensors[$0] } }
+
+  /// Where they stand in `tensors`.
+  var worstPositions: [Int] {
+    let errors = tensors.map { $0.metrics?.relativeRMSE ?? 0 }
+    let measured = tensors.indices.filter { errors[$0] > 0 }
+    let sorted = measured.sorted {
+      (errors[$0], tensors[$1].name) > (errors[$1], tensors[$0].name)
+    }
+    return Array(sorted.prefix(5))
   }
 
   /// - Units: elements.

@@ -61,11 +61,14 @@ extension TensorReport {
   fileprivate var json: JSON {
     .members([
       "name": .string(name),
+      "role": role.map { .text($0.description) },
+      "layer": layer.map(JSON.integer),
       "expected": .text(expected.description),
       "found": .text(found.description),
       "law": .text(law),
       "verdict": .text(verdict.rawValue),
       "metrics": metrics.map(\.json),
+      "derivation": derivation.map(JSON.text),
     ])
   }
 }
@@ -91,6 +94,7 @@ extension Metrics {
           "converted": .number($0.converted),
         ])
       },
+      "block_histogram": blockHistogram.isEmpty ? nil : .array(blockHistogram.map(JSON.integer)),
       "ulp_histogram": ulpHistogram.isEmpty
         ? nil : .array(ulpHistogram.map(JSON.integer)),
       "source": source.json,
