@@ -43,6 +43,15 @@ enum Amount {
     return "\(sign)\(padded.dropLast(places)).\(padded.suffix(places))"
   }
 
+  /// A share as `12.5 %`; only nothing is 0 % and only all is 100 %.
+  static func share(_ value: Double) -> String {
+    switch fixed(100 * value, 1) {
+    case "0.0" where value > 0: "<0.1 %"
+    case "100.0" where value < 1: ">99.9 %"
+    case let text: "\(text) %"
+    }
+  }
+
   /// About three significant digits: `0.0123`, `1.23e-08`, `65504`.
   static func real(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }

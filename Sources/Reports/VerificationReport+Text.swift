@@ -12,12 +12,9 @@ extension VerificationReport {
       "converted  \(converted.escapingControlCharacters)", "",
     ]
     for level in levels {
-      let failures =
-        level.failureCount > 0
-        ? ", \(Amount.count(level.failureCount, of: "failure"))" : ""
       lines.append(
         level.level.rawValue.padding(to: 11) + level.verdict.rawValue.padding(to: 14)
-          + "\(Amount.count(level.findingCount, of: "check"))\(failures)" + detail(of: level.level))
+          + detail(of: level))
     }
     let bad = findings.filter { $0.verdict != .pass }
     if !bad.isEmpty {
@@ -34,9 +31,8 @@ extension VerificationReport {
       for tensor in worstTensors {
         guard let metrics = tensor.metrics else { continue }
         table.append(
-          tensor.name.description, "\(tensor.expected.encoding) → \(tensor.found.encoding)",
-          Amount.real(metrics.relativeRMSE), Amount.real(metrics.maximumAbsoluteError),
-          Amount.fixed(metrics.cosine, 7), "\(Amount.fixed(100 * metrics.equalShare, 1)) %")
+          [tensor.name.description, "\(tensor.expected.encoding) → \(tensor.found.encoding)"]
+            + metrics.figures)
       }
       lines += table.lines(indentation: 2)
     }
@@ -50,34 +46,31 @@ extension VerificationReport {
         lines.append("  … and \(Amount.count(notChecked.count - findingLimit)) more")
       }
     }
-    lines += ["", "verdict    " + verdictText]
+    let word = verdict == .fail ? "FAIL" : verdict.rawValue
+    lines += ["", "verdict    \(word): \(verdictSentence)"]
     return lines
   }
 
-  private func detail(of level: Level) -> String {
-    guard level == .values else { return "" }
+  /// How much of the level was checked: `214 checks, 2 failures`.
+  func detail(of result: LevelResult) -> String {
+    let failures =
+      result.failureCount > 0 ? ", \(Amount.count(result.failureCount, of: "failure"))" : ""
+    let checks = "\(Amount.count(result.findingCount, of: "check"))\(failures)"
+    guard result.level == .values else { return checks }
     let part =
       comparedCount == elementCount
       ? "all \(Amount.count(elementCount)) values"
       : "\(Amount.count(comparedCount)) of \(Amount.count(elementCount)) values"
-    return ", \(part) of \(Amount.count(tensors.count, of: "tensor"))"
+    return "\(checks), \(part) of \(Amount.count(tensors.count, of: "tensor"))"
   }
 
-  private var verdictText: String {
+  /// What the verdict means.
+  var verdictSentence: String {
     switch verdict {
-    case .pass: "pass: the converted checkpoint holds what the source holds"
-    case .fail: "FAIL: the converted checkpoint is not what the source gives"
-    case .inconclusive: "inconclusive: not enough was compared"
+    case .pass: "the converted checkpoint holds what the source holds"
+    case .fail: "the converted checkpoint is not what the source gives"
+    case .inconclusive: "not enough was compared"
     }
-  }
-
-  /// The five tensors that are farthest from their source, the farthest first.
-  var worstTensors: [TensorReport] {
-    let measured = tensors.filter { ($0.metrics?.relativeRMSE ?? 0) > 0 }
-    return Array(
-      measured.sorted {
-        ($0.metrics?.relativeRMSE ?? 0, $1.name) > ($1.metrics?.relativeRMSE ?? 0, $0.name)
-      }.prefix(5))
   }
 }
 

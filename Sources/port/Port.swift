@@ -1,5 +1,6 @@
 import ArgumentParser
 import ByteIO
+import Reports
 import TensorTypes
 
 @main
@@ -7,7 +8,7 @@ struct Port: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "port",
     abstract: "Converts the weights of a model for another runtime, and proves the result.",
-    version: "0.1.0",
+    version: productVersion,
     subcommands: [
       InspectCommand.self, ConvertCommand.self, VerifyCommand.self, ExplainCommand.self,
       DiffCommand.self, ListCommand.self,

@@ -48,6 +48,9 @@ struct VerifyCommand: ParsableCommand, JSONReporting {
   @Option(help: ArgumentHelp("Write a JUnit report, a case for each check.", valueName: "FILE"))
   var junit: String?
 
+  @Option(help: ArgumentHelp("Write a page with plots, for browsers.", valueName: "FILE"))
+  var html: String?
+
   var jsonDestination: String? { json }
 
   func run() throws {
@@ -59,7 +62,8 @@ struct VerifyCommand: ParsableCommand, JSONReporting {
       source: try Checkpoint.open(source), converted: try Checkpoint.open(converted), progress)
     if let json { try Console.write(report.json.sortedText, to: json) }
     if let junit { try Console.write(report.junit, to: junit) }
-    if json != "-", junit != "-" { Console.print(report.lines()) }
+    if let html { try Console.write(report.html, to: html) }
+    if ![json, junit, html].contains("-") { Console.print(report.lines()) }
     if report.verdict == .fail || strict && report.verdict == .inconclusive { throw ExitCode(1) }
   }
 }

@@ -27,6 +27,14 @@ import Testing
     #expect(Amount.real(value) == text)
   }
 
+  @Test(arguments: [
+    (0, "0.0 %"), (1e-9, "<0.1 %"), (0.0006, "0.1 %"), (0.125, "12.5 %"), (0.9994, "99.9 %"),
+    (0.9996, ">99.9 %"), (1, "100.0 %"),
+  ])
+  func shares(_ value: Double, _ text: String) {
+    #expect(Amount.share(value) == text)
+  }
+
   @Test func durations() {
     #expect(Amount.duration(seconds: 3.14) == "3.1 s")
     #expect(Amount.duration(seconds: 125) == "2 min 05 s")

@@ -1,0 +1,2 @@
+/// The version of this program and its library.
+public let productVersion = "0.1.0"
