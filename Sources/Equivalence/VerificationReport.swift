@@ -117,6 +117,8 @@ public struct VerificationReport: Sendable {
   public let converted: String
   public let sample: VerificationRequest.Sampling
   public let seed: UInt64
+  /// Those that models were to run on; nil for some that follow from the seed.
+  public let tokens: [Int]?
   public var levels: [LevelResult] = []
   /// All findings: level by level, in the order of the source's graph.
   public var findings: [Finding] = []
@@ -134,6 +136,7 @@ public struct VerificationReport: Sendable {
     self.converted = converted
     sample = request.sample
     seed = request.seed
+    tokens = request.tokens
   }
 
   /// The five tensors whose values are farthest from their source's, the farthest first.

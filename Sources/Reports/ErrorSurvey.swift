@@ -8,10 +8,10 @@ struct ErrorSurvey: Sendable {
     /// nil outside the layers.
     let layer: Int?
     fileprivate(set) var tensorCount: Int
-    /// The largest relative RMSE.
+    /// The largest.
     fileprivate(set) var error: Double
-    /// The tensor that has it.
-    fileprivate(set) var name: ByteString
+    /// The tensor that has it; nil for hidden states.
+    fileprivate(set) var name: ByteString?
     fileprivate(set) var hasFailed: Bool
   }
 
@@ -26,7 +26,10 @@ struct ErrorSurvey: Sendable {
 
   private(set) var kinds: [Kind] = []
 
-  init(_ tensors: [TensorReport]) {
+  /// - Parameter measure: the error of a tensor; nil where it was not compared.
+  init(
+    _ tensors: [TensorReport], measure: (TensorReport) -> Double? = { $0.metrics?.relativeRMSE }
+  ) {
     struct Key: Hashable {
       let kind: String
       let layer: Int?
@@ -34,11 +37,11 @@ struct ErrorSurvey: Sendable {
     var points: [Key: Point] = [:]
     var orders: [String: Int] = [:]
     for tensor in tensors {
-      guard let metrics = tensor.metrics else { continue }
+      guard let measured = measure(tensor) else { continue }
       let key = Key(kind: tensor.kind, layer: tensor.layer)
       orders[key.kind] = tensor.kindOrder
       // What is no number is worse than any.
-      let error = metrics.relativeRMSE.isNaN ? .infinity : metrics.relativeRMSE
+      let error = measured.isNaN ? .infinity : measured
       var point =
         points[key]
         ?? Point(layer: key.layer, tensorCount: 0, error: -1, name: tensor.name, hasFailed: false)
@@ -53,6 +56,20 @@ struct ErrorSurvey: Sendable {
         points: points.map(\.value).sorted { ($0.layer ?? -1) < ($1.layer ?? -1) })
     }
     kinds.sort { (orders[$0.name] ?? .max, $0.name) < (orders[$1.name] ?? .max, $1.name) }
+  }
+
+  /// Errors after so many layers: of the converted model, and of a noisy one.
+  init(_ model: ModelMetrics) {
+    let rows = [("converted model", model.layerErrors), ("rounding noise", model.layerNoise)]
+    kinds = rows.map { name, errors in
+      Kind(
+        name: name,
+        points: errors.enumerated().map { layer, error in
+          Point(
+            layer: layer, tensorCount: 1, error: error.isNaN ? .infinity : error, name: nil,
+            hasFailed: false)
+        })
+    }
   }
 
   /// Kinds with an error or a failure somewhere, at most as many as can be told apart in a plot, and those that

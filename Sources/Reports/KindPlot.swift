@@ -2,16 +2,21 @@ import TensorTypes
 
 extension ErrorSurvey {
   /// The errors of each kind on a common axis, a point for each layer; nil where there are none.
-  var kindPlot: Markup? {
+  ///
+  /// - Parameters:
+  ///   - id: unique in the page.
+  ///   - measure: what stands on the axis.
+  func kindPlot(id: String, title: String, measure: String) -> Markup? {
     let kinds = plotted(limit: 40)
-    return kinds.isEmpty ? nil : KindPlot(kinds: kinds).figure
+    return kinds.isEmpty
+      ? nil : KindPlot(id: id, title: title, measure: measure, kinds: kinds).figure
   }
-
-  /// The kinds of which every compared value is the source's.
-  var exactKinds: [String] { kinds.filter(\.isExact).map(\.name) }
 }
 
 private struct KindPlot {
+  let id: String
+  let title: String
+  let measure: String
   let kinds: [ErrorSurvey.Kind]
   let scale: LogScale
 
@@ -20,7 +25,10 @@ private struct KindPlot {
   private let top = 8.0
   private let rowHeight = 38.0
 
-  init(kinds: [ErrorSurvey.Kind]) {
+  init(id: String, title: String, measure: String, kinds: [ErrorSurvey.Kind]) {
+    self.id = id
+    self.title = title
+    self.measure = measure
     self.kinds = kinds
     scale = LogScale(covering: kinds.flatMap { $0.points.map(\.error) })
   }
@@ -29,9 +37,9 @@ private struct KindPlot {
 
   var figure: Markup {
     let plot = Plot(
-      id: "error-by-kind", title: "Error by kind of tensor",
-      description: "RMS of the error over RMS of the source, on a logarithmic axis, a row for each "
-        + "kind of tensor with a point for each layer: "
+      id: id, title: title,
+      description: "\(measure), on a logarithmic axis, a row for each kind of tensor with a point "
+        + "for each layer: "
         + kinds.map(\.name).joined(separator: ", ") + ".",
       width: 560, height: bottom + 48)
     return plot.figure {
@@ -39,7 +47,7 @@ private struct KindPlot {
         Plot.line("grid", x(tick), top, x(tick), bottom)
         Plot.label(LogScale.text(tick), x(tick), bottom + 20)
       }
-      Plot.label("RMS of the error / RMS of the source", (left + right) / 2, bottom + 42)
+      Plot.label(measure, (left + right) / 2, bottom + 42)
       for (row, kind) in kinds.enumerated() { points(of: kind, row) }
     }
   }

@@ -2,12 +2,19 @@ import TensorTypes
 
 extension ErrorSurvey {
   /// The error of each kind over the layers; nil where no layer has an error.
-  var layerPlot: Markup? {
+  ///
+  /// - Parameters:
+  ///   - id: unique in the page.
+  ///   - measure: what stands on the vertical axis.
+  ///   - axis: what stands on the horizontal one.
+  func layerPlot(
+    id: String, title: String, measure: String, axis: String = "layer"
+  ) -> Markup? {
     let kinds = plotted(limit: PlotMark.count).compactMap(LayerSeries.init)
     let layers = kinds.flatMap { $0.points.map(\.layer) }
     guard let first = layers.min(), let last = layers.max() else { return nil }
     let plot = LayerPlot(
-      series: kinds, layers: first...last,
+      id: id, title: title, measure: measure, axis: axis, series: kinds, layers: first...last,
       scale: LogScale(covering: kinds.flatMap { $0.points.map(\.point.error) }))
     return plot.figure
   }
@@ -27,6 +34,10 @@ private struct LayerSeries {
 }
 
 private struct LayerPlot {
+  let id: String
+  let title: String
+  let measure: String
+  let axis: String
   let series: [LayerSeries]
   let layers: ClosedRange<Int>
   let scale: LogScale
@@ -39,9 +50,9 @@ private struct LayerPlot {
 
   var figure: Markup {
     let plot = Plot(
-      id: "error-by-layer", title: "Error by layer",
-      description: "RMS of the error over RMS of the source, on a logarithmic axis, for each layer "
-        + "from \(layers.lowerBound) to \(layers.upperBound); a line for each kind of tensor: "
+      id: id, title: title,
+      description: "\(measure), on a logarithmic axis, for each \(axis) from "
+        + "\(layers.lowerBound) to \(layers.upperBound); a line for each of: "
         + series.map(\.name).joined(separator: ", ") + ".",
       width: 560, height: 322)
     return plot.figure(legend: legend) {
@@ -59,8 +70,8 @@ private struct LayerPlot {
       Plot.label("\(layer)", x(layer), bottom + 20)
     }
     Plot.line("axis", left, bottom, right, bottom)
-    Plot.label("layer", (left + right) / 2, bottom + 42)
-    Plot.label("RMS of the error / RMS of the source", 0, 14, anchor: "start")
+    Plot.label(axis, (left + right) / 2, bottom + 42)
+    Plot.label(measure, 0, 14, anchor: "start")
   }
 
   @MarkupBuilder private func lines(_ own: LayerSeries, _ mark: PlotMark) -> Markup {
@@ -68,7 +79,7 @@ private struct LayerPlot {
       "series \(mark.color)", own.points.map { (x($0.layer), y($0.point.error)) })
     for (layer, point) in own.points {
       point.marker(
-        mark, x(layer), y(point.error), kind: own.name, text: "\(own.name), layer \(layer)")
+        mark, x(layer), y(point.error), kind: own.name, text: "\(own.name), \(axis) \(layer)")
     }
   }
 
@@ -121,11 +132,13 @@ extension ErrorSurvey.Point {
     return .element(
       "g",
       [
-        "data-kind": kind, "data-layer": layer.map(String.init), "data-name": "\(name)",
+        "data-kind": kind, "data-layer": layer.map(String.init), "data-name": name.map { "\($0)" },
         "data-error": "\(error)",
       ]
     ) {
-      Markup.element("title") { "\(text): \(Amount.real(error))\(failed)\(among): \(name)" }
+      Markup.element("title") {
+        "\(text): \(Amount.real(error))\(failed)\(among)" + (name.map { ": \($0)" } ?? "")
+      }
       if hasFailed {
         Markup.element(
           "circle", ["class": "ring", "cx": Plot.text(x), "cy": Plot.text(y), "r": "9"])

@@ -9,12 +9,16 @@ struct LogScale: Sendable {
   /// The share of the axis that zero takes, when it is there.
   private static let zeroShare = 0.12
 
-  /// Covers the values that are positive and finite, up to round numbers.
+  /// Covers the values that are positive and finite, up to round numbers, of which there are three
+  /// at least.
   init(covering values: [Double]) {
     let positive = values.filter { $0 > 0 && $0.isFinite }
     let (least, most) = (positive.min() ?? 0.1, positive.max() ?? 0.1)
-    low = LogScale.roundNumbers.last { $0 <= least } ?? 1e-300
-    high = LogScale.roundNumbers.first { $0 > most } ?? 1e300
+    let numbers = LogScale.roundNumbers
+    let last = numbers.firstIndex { $0 > most } ?? numbers.count - 1
+    let first = numbers.lastIndex { $0 <= least } ?? 0
+    low = numbers[max(0, min(first, last - 2))]
+    high = numbers[last]
     hasZero = values.contains(0)
   }
 

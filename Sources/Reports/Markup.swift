@@ -42,6 +42,7 @@ struct Markup: Sendable, Hashable {
 @resultBuilder enum MarkupBuilder {
   static func buildExpression(_ text: String) -> Markup { .text(text) }
   static func buildExpression(_ markup: Markup) -> Markup { markup }
+  static func buildExpression(_ part: Markup?) -> Markup { part ?? Markup() }
   static func buildExpression(_ parts: [Markup]) -> Markup { buildArray(parts) }
   static func buildBlock(_ parts: Markup...) -> Markup { buildArray(parts) }
   static func buildOptional(_ part: Markup?) -> Markup { part ?? Markup() }

@@ -54,7 +54,7 @@ let pageStyle = Markup.verbatim(
   dl { margin: 0; }
   dt { color: var(--soft); }
   dd { margin: 0; overflow-wrap: anywhere; }
-  .ends, article dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px; }
+  .ends, article dl, .facts { display: grid; align-content: start; grid-template-columns: max-content 1fr; gap: 3px 16px; }
   .tiles { display: grid; grid-template-columns: repeat(3, 1fr); gap: 16px; margin: 18px 0 16px; }
   .tiles > div { padding: 12px 16px; min-width: 0; }
   .tiles strong { display: block; font-size: 22px; font-weight: 650; line-height: 1.3; }
@@ -102,6 +102,7 @@ let pageStyle = Markup.verbatim(
   pre { margin: 0 0 12px; padding: 12px 14px; background: var(--page); border-radius: 6px;
     white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13.5px; }
 
+  .plots:empty { display: none; }
   .plots + p { margin-top: 20px; }
   .plots { display: grid; grid-template-columns: 1fr 1fr; gap: 16px 32px; align-items: start; }
   figure { margin: 0; min-width: 0; }

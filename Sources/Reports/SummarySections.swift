@@ -117,7 +117,8 @@ extension VerificationReport {
     return VerificationReport.section("reproduce", "How to reproduce") {
       Markup.element("pre") {
         "port verify \(source.quotedForShell) \(converted.quotedForShell)\(level) "
-          + "--sample \(sampling) --seed \(seed) --html report.html"
+          + "--sample \(sampling) --seed \(seed)\(tokens == nil ? "" : " --tokens tokens.json") "
+          + "--html report.html"
       }.line
       Markup.element("p") {
         "With port \(productVersion). The result does not depend on the machine, the number of "

@@ -5,7 +5,9 @@ extension VerificationReport {
   /// Error by layer and by kind.
   @MarkupBuilder var plotSection: Markup {
     let survey = ErrorSurvey(tensors)
-    let exact = survey.exactKinds
+    let products = ErrorSurvey(tensors, measure: \.shareOfBound)
+    let exact = survey.kinds.filter(\.isExact).map(\.name)
+    let measure = "RMS of the error / RMS of the source"
     VerificationReport.section("errors", "Where the error is") {
       if survey.kinds.isEmpty {
         Markup.element("p") { "No values were compared." }
@@ -13,16 +15,21 @@ extension VerificationReport {
         Markup.element("p") {
           "Every compared value is the number that the source holds: there is no error to plot."
         }
-      } else {
-        Markup.element("div", ["class": "plots"]) {
-          if let plot = survey.layerPlot { plot }
-          if let plot = survey.kindPlot { plot }
-        }.line
-        if !exact.isEmpty {
-          Markup.element("p") {
-            "Without any error: \(exact.prefix(40).joined(separator: ", "))"
-              + (exact.count > 40 ? " and \(exact.count - 40) more." : ".")
-          }
+      }
+      Markup.element("div", ["class": "plots"]) {
+        survey.layerPlot(id: "error-by-layer", title: "Error by layer", measure: measure)
+        survey.kindPlot(id: "error-by-kind", title: "Error by kind of tensor", measure: measure)
+        products.layerPlot(
+          id: "products-by-layer", title: "Products with probe vectors by layer",
+          measure: "error / its bound")
+        products.kindPlot(
+          id: "products-by-kind", title: "Products with probe vectors by kind of tensor",
+          measure: "error / its bound")
+      }.line
+      if !exact.isEmpty, exact.count < survey.kinds.count {
+        Markup.element("p") {
+          "Values without any error: \(exact.prefix(40).joined(separator: ", "))"
+            + (exact.count > 40 ? " and \(exact.count - 40) more." : ".")
         }
       }
     }
@@ -67,7 +74,7 @@ extension VerificationReport {
           Markup.element("table") {
             VerificationReport.heading(
               "tensor", "verdict", "kind", "from → to", ">RMSE / RMS", ">max |error|", ">cosine",
-              ">equal")
+              ">equal", ">product error")
             Markup.element("tbody") { for index in shown { tensors[index].row.line } }
           }
         }
@@ -86,6 +93,7 @@ extension TensorReport {
         "data-max-absolute-error": metrics.map { "\($0.maximumAbsoluteError)" },
         "data-cosine": metrics.map { "\($0.cosine)" },
         "data-equal-share": metrics.map { "\($0.equalShare)" },
+        "data-product-error": operators.map { "\($0.error)" },
       ]
     ) {
       Markup.element("th", ["scope": "row"]) { Markup.element("code") { "\(name)" } }
@@ -97,6 +105,7 @@ extension TensorReport {
       } else {
         Markup.element("td", ["colspan": "4"]) { "values not compared" }
       }
+      Markup.element("td", ["class": "number"]) { operators.map { Amount.real($0.error) } ?? "–" }
     }
   }
 
@@ -137,6 +146,13 @@ extension TensorReport {
     }
     if let block = metrics.worstBlock {
       facts.append(("worst block", "\(Amount.count(block.index)), at \(Amount.real(block.error))"))
+    }
+    if let operators {
+      facts.append(
+        (
+          "products",
+          "error \(Amount.real(operators.error)), bound \(Amount.real(operators.bound))"
+        ))
     }
     facts.append(("saturated", Amount.count(metrics.saturatedCount)))
     facts.append(

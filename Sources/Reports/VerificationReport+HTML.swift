@@ -54,6 +54,7 @@ extension VerificationReport {
       Markup.element("main") {
         Markup.verbatim("\n")
         findingSection
+        modelSection
         plotSection
         worstTensorSection
         tensorSection

@@ -14,6 +14,7 @@ extension VerificationReport {
       "verdict": .text(verdict.rawValue),
       "sample": sampling,
       "seed": .text(String(seed)),
+      "tokens": tokens.map { .array($0.map(JSON.integer)) },
       "compared_values": .integer(comparedCount),
       "values": .integer(elementCount),
       "levels": .array(
@@ -25,6 +26,7 @@ extension VerificationReport {
         }),
       "findings": .array(findings.map(\.json)),
       "tensors": .array(tensors.map(\.json)),
+      "model": model.map(\.json),
       "notes": .array(notes.map(JSON.text)),
       "not_checked": .array(notChecked.map(JSON.text)),
     ])
@@ -68,6 +70,7 @@ extension TensorReport {
       "law": .text(law),
       "verdict": .text(verdict.rawValue),
       "metrics": metrics.map(\.json),
+      "operators": operators.map(\.json),
       "derivation": derivation.map(JSON.text),
     ])
   }
@@ -106,5 +109,40 @@ extension Metrics {
 extension Metrics.Counts {
   fileprivate var json: JSON {
     .members(["nan": .integer(nan), "infinite": .integer(infinite), "zero": .integer(zero)])
+  }
+}
+
+extension OperatorMetrics {
+  fileprivate var json: JSON {
+    .members([
+      "rows": .integer(rowCount), "probes": .integer(probeCount), "error": .number(error),
+      "bound": .number(bound), "weight_error": .number(weightError),
+      "weight_bound": .number(weightBound), "worst_row": worstRow.map(JSON.integer),
+    ])
+  }
+}
+
+extension ModelMetrics {
+  fileprivate var json: JSON {
+    .members([
+      "tokens": .integer(tokenCount),
+      "error": .number(error),
+      "error_bound": .number(errorBound),
+      "distribution": distribution.map { own in
+        .members([
+          "mean_kl": .number(own.meanKL), "p99_kl": .number(own.p99KL),
+          "max_kl": .number(own.greatestKL), "mean_kl_bound": .number(meanKLBound),
+          "top_1_agreement": .number(own.sameFirst), "top_5_agreement": .number(own.sameFive),
+          "lost_first_tokens": .integer(own.lostFirstCount),
+          "source_perplexity": own.sourcePerplexity.map(JSON.number),
+          "converted_perplexity": own.convertedPerplexity.map(JSON.number),
+        ])
+      },
+      "expert_choices": .integer(choiceCount),
+      "other_expert_choices": .integer(otherChoiceCount),
+      "lost_expert_choices": .integer(lostChoiceCount),
+      "layer_errors": .array(layerErrors.map(JSON.number)),
+      "layer_noise": .array(layerNoise.map(JSON.number)),
+    ])
   }
 }

@@ -56,12 +56,28 @@ extension VerificationReport {
     let failures =
       result.failureCount > 0 ? ", \(Amount.count(result.failureCount, of: "failure"))" : ""
     let checks = "\(Amount.count(result.findingCount, of: "check"))\(failures)"
-    guard result.level == .values else { return checks }
-    let part =
-      comparedCount == elementCount
-      ? "all \(Amount.count(elementCount)) values"
-      : "\(Amount.count(comparedCount)) of \(Amount.count(elementCount)) values"
-    return "\(checks), \(part) of \(Amount.count(tensors.count, of: "tensor"))"
+    switch result.level {
+    case .structure: return checks
+    case .values:
+      let part =
+        comparedCount == elementCount
+        ? "all \(Amount.count(elementCount)) values"
+        : "\(Amount.count(comparedCount)) of \(Amount.count(elementCount)) values"
+      return "\(checks), \(part) of \(Amount.count(tensors.count, of: "tensor"))"
+    case .operators:
+      guard let share = tensors.compactMap(\.shareOfBound).max() else { return checks }
+      return share <= 1
+        ? "\(checks), products off by at most \(Amount.share(share)) of their bounds"
+        : "\(checks), products off by up to \(Amount.real(share)) times their bounds"
+    case .logits:
+      guard let model else { return checks }
+      let tokens = "on \(Amount.count(model.tokenCount, of: "token"))"
+      guard let own = model.distribution else {
+        return "\(checks), error \(Amount.real(model.error)) \(tokens)"
+      }
+      return "\(checks), KL divergence \(Amount.real(own.meanKL)), first token equal "
+        + "\(Amount.share(own.sameFirst)) \(tokens)"
+    }
   }
 
   /// What the verdict means.
@@ -71,6 +87,18 @@ extension VerificationReport {
     case .fail: "the converted checkpoint is not what the source gives"
     case .inconclusive: "not enough was compared"
     }
+  }
+}
+
+extension TensorReport {
+  /// The error of its products over what is allowed; nil where nothing was multiplied, or nothing
+  /// is allowed and nothing is off.
+  var shareOfBound: Double? {
+    guard let operators else { return nil }
+    let shares = [
+      (operators.error, operators.bound), (operators.weightError, operators.weightBound),
+    ]
+    return shares.filter { $0.0 != 0 || $0.1 != 0 }.map { $0.0 / $0.1 }.max()
   }
 }
 

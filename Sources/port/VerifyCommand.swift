@@ -1,4 +1,5 @@
 import ArgumentParser
+import ByteIO
 import Conversion
 import Equivalence
 import Reports
@@ -22,7 +23,10 @@ struct VerifyCommand: ParsableCommand, JSONReporting {
 
   @Option(
     help: ArgumentHelp(
-      "structure or values, each including those before; the highest that can run by default.",
+      """
+      structure, values, operators or logits, each including those before; the highest that can \
+      run by default.
+      """,
       valueName: "LEVEL"))
   var level: Level?
 
@@ -33,6 +37,12 @@ struct VerifyCommand: ParsableCommand, JSONReporting {
 
   @Option(help: ArgumentHelp("Chooses the sample.", valueName: "S"))
   var seed: UInt64 = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "The numbers of the tokens that models run on; without it, some that the seed chooses.",
+      valueName: "FILE"))
+  var tokens: String?
 
   @Flag(help: "Exit with 1 also when too little could be compared.")
   var strict = false
@@ -58,6 +68,11 @@ struct VerifyCommand: ParsableCommand, JSONReporting {
     request.level = level
     request.sample = sample.sampling
     request.seed = seed
+    request.tokens = try tokens.map { path in
+      // More is more tokens than are taken.
+      let text = try InputFile(path: path).bytes(at: 0, atMost: 1 << 20)
+      return try TokenIDs.parse(text, file: path)
+    }
     let report = try request.run(
       source: try Checkpoint.open(source), converted: try Checkpoint.open(converted), progress)
     if let json { try Console.write(report.json.sortedText, to: json) }

@@ -67,6 +67,20 @@ import Testing
     #expect(ErrorSurvey(tensors).kinds.map(\.isExact) == [false])
   }
 
+  @Test func modelsAreDescribed() {
+    var report = sampleReport()
+    #expect(!TagReader(report.html).text.contains("The whole model"))
+    report.model = ModelMetrics(
+      tokenCount: 5, error: 0.25, errorBound: 0.5,
+      distribution: ModelMetrics.Distribution(meanKL: 0.0625, sameFirst: 0.75),
+      layerErrors: [0, 0.125, .nan], layerNoise: [0, 0.1, 0.2])
+    let page = TagReader(report.html)
+    #expect(page.problem == nil)
+    #expect(page.text.contains("0.25000, bound 0.50000") && page.text.contains("75.0 %"))
+    #expect(page.attributes["data-mean-kl"] == ["0.0625"])
+    #expect(page.attributes["data-error"]?.contains("0.125") == true)
+  }
+
   @Test func figuresStandUnroundedInAttributes() throws {
     let report = sampleReport()
     let page = TagReader(report.html)
@@ -138,8 +152,9 @@ import Testing
 
 @Suite struct LogScaleTests {
   @Test(arguments: [
-    ([0.004, 0.04], [0.002, 0.005, 0.01, 0.02, 0.05]), ([0.0, 0.1], [0, 0.1, 0.2]),
-    ([1e-9, 0.5], [1e-9, 1e-7, 1e-5, 1e-3, 0.1]), ([], [0.1, 0.2]), ([.infinity], [0.1, 0.2]),
+    ([0.004, 0.04], [0.002, 0.005, 0.01, 0.02, 0.05]), ([0.0, 0.1], [0, 0.05, 0.1, 0.2]),
+    ([0.25, 0.4], [0.1, 0.2, 0.5]), ([1e-9, 0.5], [1e-9, 1e-7, 1e-5, 1e-3, 0.1]),
+    ([], [0.05, 0.1, 0.2]), ([.infinity], [0.05, 0.1, 0.2]),
   ])
   func axesEndAtRoundNumbers(_ values: [Double], _ ticks: [Double]) {
     let scale = LogScale(covering: values)
