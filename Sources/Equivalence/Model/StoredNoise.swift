@@ -38,7 +38,7 @@ struct StoredNoise: Sendable {
       for (index, value) in row.enumerated() { steps[index] = format.halfStep(at: value) }
     case .block(let type):
       switch BlockDecoder.of(type).kind {
-      case .scalar(let grid): measure(row, GridSteps(grid))
+      case .scalar(let grid): measure(row, GridSteps.of(grid.type))
       case .codebook:
         measure(
           row, bitsPerElement: 8 * Double(type.byteCount) / Double(type.elementCount))
@@ -147,6 +147,15 @@ private struct GridSteps {
     }
     leastScaleError = grid.type.name == "nvfp4" ? 0x1p-10 : 0x1p-25 * (scaleCodes ?? 1)
   }
+
+  private static let rows = [BlockType: GridSteps](
+    uniqueKeysWithValues: BlockDecoder.all.compactMap { decoder in
+      guard case .scalar(let grid) = decoder.kind else { return nil }
+      return (decoder.type, GridSteps(grid))
+    })
+
+  /// The steps of a type whose elements have codes of their own.
+  static func of(_ type: BlockType) -> GridSteps { rows[type]! }  // each of these has a row
 
   /// Half the gap between the levels around a value.
   func halfGap(at value: Double, _ scale: Double) -> Double {
