@@ -8,7 +8,9 @@ an importance matrix get one. The best of the rounds counts; the last line is th
 """
 
 import argparse
+import concurrent.futures
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -75,6 +77,17 @@ def make(path, importance, byte_count):
     return entries
 
 
+def prepare(source, importance, saved, byte_count):
+    """Writes all files that the runs need."""
+    numpy.savez(saved, **make(source, importance, byte_count))
+
+
+def apart(function, *arguments):
+    """Calls a function in a new process."""
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
 PEER = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -113,8 +126,8 @@ def main():
     options = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     source, importance, saved = WORK / "quantize.gguf", WORK / "quantize.imatrix", WORK / "quantize.npz"
-    entries = make(source, importance, options.megabytes * 1_000_000)
-    numpy.savez(saved, **entries)
+    # In processes of their own: a child inherits the peak of the process that starts it.
+    apart(prepare, source, importance, saved, options.megabytes * 1_000_000)
     with open(source, "rb") as file:
         while file.read(1 << 20):
             pass
@@ -137,7 +150,7 @@ def main():
                 best[name] = min(seconds, best.get(name, seconds))
                 peak = max(peak, memory) if name == "port" else peak
 
-        equal = same_tensors(theirs, mine)
+        equal = apart(same_tensors, theirs, mine)
         ratio = best["peer"] / best["port"]
         ratios.append(ratio)
         print(f"{kind:8} {best['peer']:8.2f} s {best['port']:6.2f} s {ratio:6.1f}× {size / best['port'] / 1e9:6.2f} "
