@@ -3,6 +3,7 @@ import ArgumentParser
 /// A number of bytes on the command line: `512MiB`, `5GB`, `1000000`.
 struct ByteAmount: ExpressibleByArgument {
   let byteCount: Int
+  private let spelling: String
 
   init?(argument: String) {
     let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
@@ -13,7 +14,10 @@ struct ByteAmount: ExpressibleByArgument {
     let bytes = (number * Double(factor)).rounded()
     guard bytes < 0x1p62 else { return nil }
     byteCount = Int(bytes)
+    spelling = argument
   }
+
+  var defaultValueDescription: String { spelling }
 
   private static let units: [String: Int] = [
     "": 1, "b": 1, "k": 1000, "kb": 1000, "m": 1_000_000, "mb": 1_000_000, "g": 1_000_000_000,

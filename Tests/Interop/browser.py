@@ -21,8 +21,9 @@ class Browser:
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for pipe in (os.pipe(), os.pipe()) for end in pipe]
         theirs, self.commands, self.answers, back = ends
         script = f'exec "$0" "$@" 3<&{theirs} 4>&{back} {theirs}<&- {back}>&-'
-        self.process = subprocess.Popen(["bash", "-c", script, CHROMIUM, f"--user-data-dir={self.profile.name}", *OPTIONS],
-                                        pass_fds=(theirs, back), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = ["bash", "-c", script, CHROMIUM, f"--user-data-dir={self.profile.name}", *OPTIONS]
+        self.process = subprocess.Popen(command, pass_fds=(theirs, back), stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         os.close(theirs)
         os.close(back)
         self.buffer, self.number, self.session, self.events = b"", 0, None, []
@@ -86,11 +87,13 @@ class Browser:
 
     def resize(self, width, height):
         """Lays the page out as in a window of so many pixels."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
+                  mobile=width < 600)
 
     def requests(self):
         """The addresses that were asked for since the page was opened."""
-        return [event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        asked = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in asked]
 
     def complaints(self):
         """What stands in the console, and exceptions."""

@@ -44,6 +44,15 @@ if [ "$(cat "$ascend/version.txt" 2>/dev/null)" != "$wheels" ]; then
   echo "$wheels" > "$ascend/version.txt"
 fi
 
+# Reports are looked at in a browser.
+CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v google-chrome || true)}
+if [ -z "$CHROMIUM" ]; then
+  sudo=$(command -v sudo || true)
+  $sudo apt-get update -qq && $sudo apt-get install -y -qq chromium >&2 || echo "there is no chromium" >&2
+  CHROMIUM=chromium
+fi
+export CHROMIUM
+
 # An up-to-date product costs the build a few seconds.
 swift build -c release --product port >&2
 
@@ -53,7 +62,7 @@ export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTH
 : > "$RESULTS"
 broken=0
 for script in compare_reference compare_llama_cpp compare_safetensors compare_mixes compare_quants compare_fp8 \
-  compare_ascend_controls compare_ascend; do
+  compare_ascend_controls compare_ascend compare_reports; do
   lines=$(wc -l < "$RESULTS")
   "$venv/bin/python" "$interop/$script.py" || true
   if [ "$(wc -l < "$RESULTS")" -eq "$lines" ]; then
