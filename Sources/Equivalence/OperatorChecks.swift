@@ -34,18 +34,19 @@ extension Expectation {
     let metrics = try comparison.metrics(of: pairs)
     let positions = [ByteString: Int](
       report.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let rowLimit = OperatorComparison.rowLimit(tensorCount: pairs.count)
     var isSampled = false
     for (position, pair) in pairs.enumerated() {
       let finding = finding(pair, metrics[position], chosen[position])
       report.findings.append(finding)
-      isSampled = isSampled || type(chosen[position]).rowCount > OperatorComparison.rowLimit
+      isSampled = isSampled || type(chosen[position]).rowCount > rowLimit
       guard let number = positions[pair.name] else { continue }
       report.tensors[number].operators = metrics[position]
       report.tensors[number].verdict = .all([report.tensors[number].verdict, finding.verdict])
     }
     if isSampled {
       report.notChecked.append(
-        "products with more than \(OperatorComparison.rowLimit) rows of a tensor: rows were "
+        "products with more than \(rowLimit) rows of a tensor: rows were "
           + "sampled with seed \(request.seed)")
     }
   }

@@ -45,33 +45,35 @@ struct OperatorComparison: Sendable {
   let isCancelled: @Sendable () -> Bool
 
   static let probeCount = 16
-  /// Rows of one tensor that are multiplied; more say little more.
-  static let rowLimit = 256
+  /// Rows of one tensor that are multiplied: more than 256 say little more, and those of tens of
+  /// thousands of experts would take hours.
+  static func rowLimit(tensorCount: Int) -> Int { min(256, max(16, 1 << 18 / max(1, tensorCount))) }
   /// What `Double` arithmetic leaves, as a share of the result.
   static let arithmetic = 0x1p-40
   /// The metrics of each pair; nil where nothing is known of the encoding.
   ///
   /// - Throws: what reading throws; `interrupted`.
   func metrics(of pairs: [Pair]) throws(Failure) -> [OperatorMetrics?] {
-    try concurrentResults(
+    let rowLimit = OperatorComparison.rowLimit(tensorCount: pairs.count)
+    return try concurrentResults(
       count: pairs.count, jobs: request.jobs, isCancelled: isCancelled
     ) { (number) throws(Failure) in
       do throws(Failure) {
-        return try metrics(of: pairs[number])
+        return try metrics(of: pairs[number], rowLimit: rowLimit)
       } catch {
         throw error.located(subject: .tensor(pairs[number].name))
       }
     }
   }
 
-  private func metrics(of pair: Pair) throws(Failure) -> OperatorMetrics? {
+  private func metrics(of pair: Pair, rowLimit: Int) throws(Failure) -> OperatorMetrics? {
     let shape = evaluation.graph[pair.node].type.shape
     guard let count = shape.elementCount, count > 0 else { return nil }
     let random = RandomNumbers(seed: request.seed, name: pair.name)
     guard let product = pair.product else {
       return try vectorMetrics(of: pair, count, random)
     }
-    return try matrixMetrics(of: pair, product, shape, random)
+    return try matrixMetrics(of: pair, product, shape, rowLimit, random)
   }
 
   // MARK: - Vectors
@@ -121,7 +123,8 @@ struct OperatorComparison: Sendable {
   }
 
   private func matrixMetrics(
-    of pair: Pair, _ product: RuntimeProduct, _ shape: Shape, _ random: RandomNumbers
+    of pair: Pair, _ product: RuntimeProduct, _ shape: Shape, _ rowLimit: Int,
+    _ random: RandomNumbers
   ) throws(Failure) -> OperatorMetrics? {
     let from = evaluation.graph[pair.node].type.encoding
     let to = converted.checkpoint.tensors[pair.converted].type.encoding
@@ -132,7 +135,7 @@ struct OperatorComparison: Sendable {
       Probe(random.probe(columns, isPositive: $0 % 2 == 1), product)
     }
     var sums = Sums()
-    let rows = random.spread(min(rowCount, OperatorComparison.rowLimit), below: rowCount)
+    let rows = random.spread(min(rowCount, rowLimit), below: rowCount)
     for row in rows {
       let elements = row * columns..<(row + 1) * columns
       let source = try evaluation.values(pair.node, elements: elements)

@@ -14,6 +14,17 @@ struct ModelComparison: Sendable {
   let tokens: [Int]
   let seed: UInt64
 
+  /// An encoding of the converted model whose rounding nothing is known of; nil when there is none.
+  var unknownEncoding: Encoding? {
+    let stored = converted.weights.storedEncodings
+    for (role, node) in source.weights.model.nodes {
+      guard let encoding = stored[role] else { continue }
+      let type = source.weights.model.graph[node].type
+      if StoredNoise([0], source: type.encoding, stored: encoding) == nil { return encoding }
+    }
+    return nil
+  }
+
   /// - Throws: `usage` for models that do not run on these tokens; `badInput`; what reading throws.
   func metrics() throws(Failure) -> (metrics: ModelMetrics, place: String?) {
     let expected = try source.run(tokens)

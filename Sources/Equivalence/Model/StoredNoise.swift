@@ -30,7 +30,7 @@ struct StoredNoise: Sendable {
     if source == stored { return }
     switch stored {
     case .plain(let dtype):
-      guard !Encoding.plain(dtype).isWhole else { return }
+      if Encoding.plain(dtype).isWhole, source.isWhole { return }
       guard let format = FloatFormat(dtype), [.f16, .bf16, .f32, .f64].contains(dtype) else {
         return nil
       }
