@@ -273,13 +273,15 @@ struct ModelEvaluator: Sendable {
   }
 }
 
-// MARK: - What only DeepSeek has
+// MARK: - Parts that only models with latent attention have
 
 extension ModelEvaluator {
   private func latentAttention(
     _ x: Rows, _ layer: Int, _ settings: DecoderSettings
   ) throws(Failure) -> Rows {
-    throw Failure(.usage, "MLA is not there")
+    throw Failure(
+      .usage, "latent attention needs tensors that have no role", expected: "an attention by heads",
+      found: "multi-head latent attention")
   }
 
   private func correction(_ layer: Int, _ count: Int) throws(Failure) -> [Double]? { nil }
