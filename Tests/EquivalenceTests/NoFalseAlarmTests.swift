@@ -46,8 +46,9 @@ import Testing
     let model = fixtures + "/models/tiny-qwen2"
     let f16 = try scratch.convert(model, "f16")
     let converted = try scratch.convert(model, mix)
-    for source in [model, f16] {
-      let report = try verify(source, converted)
+    for (source, level) in [(model, Level.logits), (f16, .values)] {
+      let report = try verify(
+        source, converted, .init(level: level, tokens: Array(0..<8), jobs: 2))
       #expect(report.verdict == .pass, report.summary)
     }
   }
