@@ -18,6 +18,8 @@ struct Comparison: Sendable {
     /// The number of the tensor in the converted checkpoint.
     let converted: Int
     let law: Law
+    /// What the values were rounded to before the law applies; nil for nothing.
+    var intermediate: FloatFormat?
   }
 
   let evaluation: Evaluation<CheckpointTensors>
@@ -144,7 +146,7 @@ struct Comparison: Sendable {
     try evaluation.evaluate(pair.node, elements: elements, into: source)
     try converted.cells(of: pair.converted, elements: elements, into: output)
     var metrics = Metrics()
-    var run = Run(from: from, to: to, buffers: buffers)
+    var run = Run(from: from, to: to, intermediate: pair.intermediate, buffers: buffers)
     for start in stride(from: 0, to: elements.count, by: Comparison.runLength) {
       let count = min(Comparison.runLength, elements.count - start)
       run.load(UnsafeRawBufferPointer(source), UnsafeRawBufferPointer(output), start, count)
@@ -186,14 +188,16 @@ struct Comparison: Sendable {
   private struct Run: ~Copyable {
     let from: Cell
     let to: Cell
+    let intermediate: FloatFormat?
     var values: Values
     private var source = UnsafeRawBufferPointer(start: nil, count: 0)
     private var converted = UnsafeRawBufferPointer(start: nil, count: 0)
     private var blocks: BlockComparison?
 
-    init(from: Cell, to: Cell, buffers: borrowing Buffers) {
+    init(from: Cell, to: Cell, intermediate: FloatFormat?, buffers: borrowing Buffers) {
       self.from = from
       self.to = to
+      self.intermediate = intermediate
       values = Values(
         source: buffers.values, converted: buffers.values + 2 * runLength, count: 0, start: 0)
     }
@@ -208,6 +212,10 @@ struct Comparison: Sendable {
       values.count = count * from.valuesPerElement
       from.decode(
         self.source, into: UnsafeMutableBufferPointer(start: values.source, count: values.count))
+      guard let intermediate else { return }
+      for index in 0..<values.count {
+        values.source[index] = intermediate.rounding(values.source[index])
+      }
     }
 
     private static func part(

@@ -94,7 +94,8 @@ extension Expectation {
           law: Law(from: type(tensor).encoding, to: found.encoding)))
       chosen.append(tensor)
     }
-    let metrics = try comparison.metrics(of: pairs)
+    var metrics = try comparison.metrics(of: pairs)
+    try tryF16OnTheWay(comparison, &pairs, &metrics, into: &report)
     var causes = LikelyCauses(expectation: self, comparison: comparison, pairs: pairs)
     for (position, pair) in pairs.enumerated() {
       let found = converted.tensors[pair.converted].type
@@ -112,7 +113,8 @@ extension Expectation {
       report.tensors.append(
         TensorReport(
           name: pair.name, role: chosen[position].role, expected: type(chosen[position]),
-          found: found, law: pair.law.summary,
+          found: found,
+          law: pair.law.summary + (pair.intermediate == nil ? "" : " by way of F16"),
           metrics: metrics[position].comparedCount > 0 ? metrics[position] : nil,
           verdict: verdict))
     }
@@ -125,6 +127,43 @@ extension Expectation {
       report.notChecked.append(
         "\(total - compared) of \(total) values: rows were sampled with seed "
           + "\(comparison.request.seed), or no rule is known")
+    }
+  }
+
+  /// Looks whether blocks that are not what the source gives are what its values rounded to F16
+  /// give: llama.cpp's tools quantize F16 files.
+  private func tryF16OnTheWay(
+    _ comparison: Comparison, _ pairs: inout [Comparison.Pair], _ metrics: inout [Metrics],
+    into report: inout VerificationReport
+  ) throws(Failure) {
+    func passes(_ pair: Comparison.Pair, _ own: Metrics) -> Bool {
+      let shape = converted.tensors[pair.converted].type.shape
+      let findings = ValueFindings(pair: pair, shape: shape, metrics: own).findings
+      return Verdict.all(findings.map(\.verdict)) == .pass
+    }
+    let failing = pairs.indices.filter { position in
+      guard case .blocks = pairs[position].law,
+        case .plain(let dtype) = graph[pairs[position].node].type.encoding
+      else { return false }
+      return !dtype.isExactly(representableIn: .f16) && !passes(pairs[position], metrics[position])
+    }
+    guard !failing.isEmpty else { return }
+    let rounded = failing.map { position in
+      var pair = pairs[position]
+      pair.intermediate = .f16
+      return pair
+    }
+    var count = 0
+    for (position, own) in zip(failing, try comparison.metrics(of: rounded)) {
+      guard passes(pairs[position], own) else { continue }
+      pairs[position].intermediate = .f16
+      metrics[position] = own
+      count += 1
+    }
+    if count > 0 {
+      report.notes.append(
+        "\(count) tensors were rounded to F16 before they were quantized; their errors are counted "
+          + "from there")
     }
   }
 }

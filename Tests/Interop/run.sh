@@ -61,7 +61,7 @@ export RESULTS=$root/.build/interop-results.txt
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONDONTWRITEBYTECODE=1
 : > "$RESULTS"
 broken=0
-for script in compare_reference compare_llama_cpp compare_safetensors compare_mixes compare_quants compare_fp8 \
+for script in compare_reference compare_llama_cpp compare_safetensors compare_mixes compare_verify compare_quants compare_fp8 \
   compare_ascend_controls compare_ascend compare_reports; do
   lines=$(wc -l < "$RESULTS")
   "$venv/bin/python" "$interop/$script.py" || true
