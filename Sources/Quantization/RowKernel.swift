@@ -4,7 +4,6 @@ import TensorTypes
 /// Converts consecutive elements from one encoding to another.
 ///
 /// Everything passes through F32: widening is exact, narrowing rounds once. F64 is rounded to F32
-/// first, and then a second time. F64 is rounded to F32
 /// on the way in, as PyTorch does.
 public struct RowKernel: Sendable {
   public let source: Encoding
