@@ -246,5 +246,6 @@ func rounded(_ value: Double) -> String {
   while value.magnitude * scale < 100 { scale *= 10 }
   while value.magnitude * scale >= 1000 { scale /= 10 }
   let digits = (value * scale).rounded()
-  return "\(scale >= 1 ? digits / scale : digits * (1 / scale))"
+  let text = "\(scale >= 1 ? digits / scale : digits * (1 / scale))"
+  return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
 }
