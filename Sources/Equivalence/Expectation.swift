@@ -16,7 +16,7 @@ struct Expectation: Sendable {
   let source: Checkpoint
   let converted: Checkpoint
   var graph: WeightGraph
-  private(set) var tensors: [Tensor]
+  var tensors: [Tensor]
   /// Source tensors that are not needed, each with the reason.
   let dropped: [(source: Int, reason: String)]
   let architecture: Architecture?

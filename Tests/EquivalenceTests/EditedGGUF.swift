@@ -2,43 +2,43 @@ import ByteIO
 import TensorTypes
 import WeightFormats
 
-/// A GGUF file whose metadata and F32 tensors can be changed before it is written again.
+/// A GGUF file whose metadata and tensors can be changed before it is written again.
 struct EditedGGUF {
+  struct Tensor {
+    var name: ByteString
+    var type: TensorType
+    var bytes: [UInt8]
+  }
+
   var metadata: Metadata
-  private var names: [ByteString] = []
-  private var types: [TensorType] = []
-  private var bytes: [[UInt8]] = []
+  var tensors: [Tensor]
 
   init(_ path: String) throws {
     let checkpoint = try Checkpoint.open(path)
     metadata = checkpoint.metadata
-    for tensor in checkpoint.tensors {
-      names.append(tensor.name)
-      types.append(tensor.type)
-      bytes.append(
-        try checkpoint.files[tensor.file].source.bytes(
+    tensors = try checkpoint.tensors.map { tensor in
+      Tensor(
+        name: tensor.name, type: tensor.type,
+        bytes: try checkpoint.files[tensor.file].source.bytes(
           at: tensor.offset, count: tensor.byteCount))
     }
   }
 
   func write(_ path: String) throws {
     let framing = try Format[.gguf].frame(
-      metadata, zip(names, types).map { Declaration(name: $0, type: $1) })
+      metadata, tensors.map { Declaration(name: $0.name, type: $0.type) })
     var file = framing.prefix
     file += [UInt8](repeating: 0, count: framing.fileByteCount - file.count)
-    for (own, offset) in zip(bytes, framing.offsets) {
-      file.replaceSubrange(offset..<offset + own.count, with: own)
+    for (tensor, offset) in zip(tensors, framing.offsets) {
+      file.replaceSubrange(offset..<offset + tensor.bytes.count, with: tensor.bytes)
     }
-    let transaction = try OutputTransaction(path, shape: .files, replaces: true)
-    let output = try transaction.create(path, byteCount: file.count)
-    try output.write(file, at: 0)
-    try transaction.commit()
+    try save(file, to: path)
   }
 
   /// The bytes of a tensor.
   subscript(name: String) -> [UInt8] {
-    get { bytes[position(name)] }
-    set { bytes[position(name)] = newValue }
+    get { tensors[position(name)].bytes }
+    set { tensors[position(name)].bytes = newValue }
   }
 
   /// The values of an F32 tensor.
@@ -53,9 +53,27 @@ struct EditedGGUF {
 
   /// Adds a tensor of the type of another.
   mutating func add(_ name: String, like other: String, _ bytes: [UInt8]) {
-    names.append(ByteString(name))
-    types.append(types[position(other)])
-    self.bytes.append(bytes)
+    tensors.append(
+      Tensor(name: ByteString(name), type: tensors[position(other)].type, bytes: bytes))
+  }
+
+  /// Gives a tensor another type, and zeros where that takes another number of bytes.
+  mutating func retype(_ name: String, _ change: (TensorType) -> TensorType) {
+    let position = position(name)
+    tensors[position].type = change(tensors[position].type)
+    let count = tensors[position].type.byteCount ?? 0
+    if count != tensors[position].bytes.count {
+      tensors[position].bytes = [UInt8](repeating: 0, count: count)
+    }
+  }
+
+  mutating func exchange(_ a: String, _ b: String) { (self[a], self[b]) = (self[b], self[a]) }
+
+  mutating func flip(_ name: String, byte: Int, bit: Int) { self[name][byte] ^= 1 << UInt8(bit) }
+
+  /// Lets rows and columns of a square matrix change places.
+  mutating func transpose(_ name: String, order: Int) {
+    move(name, count: order * order) { $0 % order * order + $0 / order }
   }
 
   /// Lets each of `count` equal parts of a tensor hold another one.
@@ -66,6 +84,14 @@ struct EditedGGUF {
   }
 
   private func position(_ name: String) -> Int {
-    names.firstIndex { $0.text == name }!  // the tests know the names
+    tensors.firstIndex { $0.name.text == name }!  // the tests know the names
   }
+}
+
+/// Writes a whole file.
+func save(_ bytes: [UInt8], to path: String) throws {
+  let transaction = try OutputTransaction(path, shape: .files, replaces: true)
+  let output = try transaction.create(path, byteCount: bytes.count)
+  try output.write(bytes, at: 0)
+  try transaction.commit()
 }

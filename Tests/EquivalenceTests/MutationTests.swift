@@ -17,12 +17,12 @@ struct Fault: Sendable, CustomTestStringConvertible {
   let subject: String?
   /// Words of the likely cause.
   let cause: String?
-  let inject: @Sendable (inout Mutant) throws -> Void
+  let inject: @Sendable (inout EditedGGUF) throws -> Void
 
   init(
     _ name: String, _ model: String, _ scheme: String, _ check: Check.Name, _ subject: String?,
     cause: String?,
-    inject: @escaping @Sendable (inout Mutant) throws -> Void
+    inject: @escaping @Sendable (inout EditedGGUF) throws -> Void
   ) {
     self.name = name
     self.model = model
@@ -44,11 +44,11 @@ struct Fault: Sendable, CustomTestStringConvertible {
     Fault(
       "gate and up exchanged", "qwen2", "bf16", .bitExact, "blk.1.ffn_gate.weight",
       cause: "exchanged with 'blk.1.ffn_up.weight'"
-    ) { $0.swap("blk.1.ffn_gate.weight", "blk.1.ffn_up.weight") },
+    ) { $0.exchange("blk.1.ffn_gate.weight", "blk.1.ffn_up.weight") },
     Fault(
       "gate and up exchanged", "qwen2", "q8_0", .nearestCode, "blk.1.ffn_gate.weight",
       cause: "exchanged with 'blk.1.ffn_up.weight'"
-    ) { $0.swap("blk.1.ffn_gate.weight", "blk.1.ffn_up.weight") },
+    ) { $0.exchange("blk.1.ffn_gate.weight", "blk.1.ffn_up.weight") },
     Fault(
       "neighbour layer", "qwen2", "f32", .correctlyRounded, "blk.0.ffn_down.weight",
       cause: "'blk.1.ffn_down.weight', of layer 1 instead of 0"
@@ -60,19 +60,19 @@ struct Fault: Sendable, CustomTestStringConvertible {
     Fault(
       "queries left in halves", "llama", "f32", .correctlyRounded, "blk.0.attn_q.weight",
       cause: "each head of 8 are in halves instead of pairs"
-    ) { $0.moveRows("blk.0.attn_q.weight", rowCount: 32) { $0 / 8 * 8 + $0 % 4 * 2 + $0 % 8 / 4 } },
+    ) { $0.move("blk.0.attn_q.weight", count: 32) { $0 / 8 * 8 + $0 % 4 * 2 + $0 % 8 / 4 } },
     Fault(
       "keys left in halves", "llama", "q8_0", .nearestCode, "blk.1.attn_k.weight",
       cause: "each head of 8 are in halves instead of pairs"
-    ) { $0.moveRows("blk.1.attn_k.weight", rowCount: 16) { $0 / 8 * 8 + $0 % 4 * 2 + $0 % 8 / 4 } },
+    ) { $0.move("blk.1.attn_k.weight", count: 16) { $0 / 8 * 8 + $0 % 4 * 2 + $0 % 8 / 4 } },
     Fault(
       "queries interleaved twice", "llama", "bf16", .bitExact, "blk.0.attn_q.weight",
       cause: "each head of 8 are interleaved once too often"
-    ) { $0.moveRows("blk.0.attn_q.weight", rowCount: 32) { $0 / 8 * 8 + $0 % 2 * 4 + $0 % 8 / 2 } },
+    ) { $0.move("blk.0.attn_q.weight", count: 32) { $0 / 8 * 8 + $0 % 2 * 4 + $0 % 8 / 2 } },
     Fault(
       "bias of queries left in halves", "llama-bias", "f32", .bitExact, "blk.0.attn_q.bias",
       cause: "each head of 8 are in halves instead of pairs"
-    ) { $0.moveRows("blk.0.attn_q.bias", rowCount: 32) { $0 / 8 * 8 + $0 % 4 * 2 + $0 % 8 / 4 } },
+    ) { $0.move("blk.0.attn_q.bias", count: 32) { $0 / 8 * 8 + $0 % 4 * 2 + $0 % 8 / 4 } },
     Fault(
       "square matrix transposed", "llama", "f16", .correctlyRounded, "blk.1.attn_output.weight",
       cause: "transposed"
@@ -80,15 +80,15 @@ struct Fault: Sendable, CustomTestStringConvertible {
     Fault(
       "experts shifted by one", "mixtral", "bf16", .bitExact, "blk.0.ffn_up_exps.weight",
       cause: "expert 0 holds expert 1"
-    ) { $0.moveRows("blk.0.ffn_up_exps.weight", rowCount: 4) { ($0 + 1) % 4 } },
+    ) { $0.move("blk.0.ffn_up_exps.weight", count: 4) { ($0 + 1) % 4 } },
     Fault(
       "experts shifted by one", "qwen3moe", "q8_0", .nearestCode, "blk.1.ffn_down_exps.weight",
       cause: "expert 0 holds expert 3"
-    ) { $0.moveRows("blk.1.ffn_down_exps.weight", rowCount: 4) { ($0 + 3) % 4 } },
+    ) { $0.move("blk.1.ffn_down_exps.weight", count: 4) { ($0 + 3) % 4 } },
     Fault(
       "two rows exchanged", "qwen2", "bf16", .bitExact, "token_embd.weight",
       cause: "row 17 holds row 18"
-    ) { $0.moveRows("token_embd.weight", rowCount: 384) { $0 == 17 ? 18 : $0 == 18 ? 17 : $0 } },
+    ) { $0.move("token_embd.weight", count: 384) { $0 == 17 ? 18 : $0 == 18 ? 17 : $0 } },
     Fault(
       "one bit of a copied value", "qwen2", "bf16", .bitExact, "blk.0.ffn_up.weight",
       cause: "one bit is flipped: bit 3 of byte"
@@ -107,25 +107,25 @@ struct Fault: Sendable, CustomTestStringConvertible {
     ) { $0.flip("blk.0.ffn_up.weight", byte: 34 * 5, bit: 5) },
     Fault(
       "exponent of a scale", "tiny", "q4_k_m", .nearestCode, nil, cause: "one bit is flipped"
-    ) { mutant in
-      let tensor = mutant.tensors.first { $0.type.encoding.name == "q5_0" }!  // in this mix
-      mutant.flip(tensor.name.text, byte: 22 * 3 + 1, bit: 3)
+    ) { edited in
+      let tensor = edited.tensors.first { $0.type.encoding.name == "q5_0" }!  // in this mix
+      edited.flip(tensor.name.text, byte: 22 * 3 + 1, bit: 3)
     },
     Fault(
       "rounding halves up", "ties", "bf16", .correctlyRounded, "blk.0.ffn_up.weight",
       cause: "halves up instead"
-    ) { mutant in
+    ) { edited in
       // Every value of the source is halfway between an even and an odd one.
-      mutant["blk.0.ffn_up.weight"] = mutant.halvesUp(mutant["blk.0.ffn_up.weight"])
+      edited["blk.0.ffn_up.weight"] = edited.halvesUp(edited["blk.0.ffn_up.weight"])
     },
     Fault(
       "rounding towards zero", "llama-bias", "bf16", .correctlyRounded, "blk.0.ffn_up.weight",
       cause: "towards zero"
-    ) { mutant in
+    ) { edited in
       let source = try Checkpoint.open(seeded("llama-bias"))
       let tensor = try #require(source["model.layers.0.mlp.up_proj.weight"])
       let bytes = try source.files[0].source.bytes(at: tensor.offset, count: tensor.byteCount)
-      mutant["blk.0.ffn_up.weight"] = stride(from: 0, to: bytes.count, by: 4).flatMap {
+      edited["blk.0.ffn_up.weight"] = stride(from: 0, to: bytes.count, by: 4).flatMap {
         bytes[$0 + 2..<$0 + 4]
       }
     },
@@ -135,39 +135,39 @@ struct Fault: Sendable, CustomTestStringConvertible {
     Fault(
       "norm offset missing", "qwen2", "f32", .correctlyRounded, "output_norm.weight",
       cause: "plus -1"
-    ) { $0.mapFloats("output_norm.weight") { $0 - 1 } },
+    ) { $0[floats: "output_norm.weight"] = $0[floats: "output_norm.weight"].map { $0 - 1 } },
     Fault(
       "scale inverted", "qwen2", "f32", .correctlyRounded, "blk.0.attn_v.weight",
       cause: "times the source's"
-    ) { $0.mapFloats("blk.0.attn_v.weight") { $0 / 16 } },
+    ) { $0[floats: "blk.0.attn_v.weight"] = $0[floats: "blk.0.attn_v.weight"].map { $0 / 16 } },
     Fault(
       "byte order", "qwen2", "f32", .correctlyRounded, "blk.0.attn_v.weight",
       cause: "bytes of each element are reversed"
-    ) { $0.mapFloats("blk.0.attn_v.weight") { Float(bitPattern: $0.bitPattern.byteSwapped) } },
+    ) {
+      $0[floats: "blk.0.attn_v.weight"] = $0[floats: "blk.0.attn_v.weight"].map {
+        Float(bitPattern: $0.bitPattern.byteSwapped)
+      }
+    },
     Fault(
       "nibbles exchanged", "tiny", "q4_0", .nearestCode, "blk.0.ffn_up.weight",
       cause: "nibbles of each byte are exchanged"
-    ) { mutant in
-      mutant["blk.0.ffn_up.weight"] = mutant["blk.0.ffn_up.weight"].enumerated().map {
+    ) { edited in
+      edited["blk.0.ffn_up.weight"] = edited["blk.0.ffn_up.weight"].enumerated().map {
         $0.offset % 18 < 2 ? $0.element : $0.element << 4 | $0.element >> 4
       }
     },
     Fault(
       "tail not written", "qwen2", "bf16", .bitExact, "blk.1.ffn_up.weight",
       cause: "rows from 40 on are zero"
-    ) { mutant in
-      let bytes = mutant["blk.1.ffn_up.weight"]
-      mutant["blk.1.ffn_up.weight"] =
+    ) { edited in
+      let bytes = edited["blk.1.ffn_up.weight"]
+      edited["blk.1.ffn_up.weight"] =
         bytes.prefix(40 * 64) + [UInt8](repeating: 0, count: bytes.count - 40 * 64)
     },
     Fault(
       "tied embedding from the wrong matrix", "qwen2", "bf16", .bitExact, "output.weight",
       cause: nil
-    ) { mutant in
-      let embedding = mutant.tensors.first { $0.name == "token_embd.weight" }!  // every model's
-      mutant.tensors.append(
-        .init(name: "output.weight", type: embedding.type, bytes: embedding.bytes.reversed()))
-    },
+    ) { $0.add("output.weight", like: "token_embd.weight", $0["token_embd.weight"].reversed()) },
   ]
 
   private static let structure: [Fault] = [
@@ -182,25 +182,14 @@ struct Fault: Sendable, CustomTestStringConvertible {
     Fault(
       "tensor added", "qwen2", "bf16", .tensorExpected, "blk.2.ffn_up.weight",
       cause: "the source has no layer 2"
-    ) { mutant in
-      var tensor = mutant.tensors.first { $0.name == "blk.1.ffn_up.weight" }!  // every model's
-      tensor.name = "blk.2.ffn_up.weight"
-      mutant.tensors.append(tensor)
-    },
+    ) { $0.add("blk.2.ffn_up.weight", like: "blk.1.ffn_up.weight", $0["blk.1.ffn_up.weight"]) },
     Fault(
       "shape transposed", "qwen2", "bf16", .shape, "blk.0.ffn_up.weight",
       cause: "transposed"
-    ) { mutant in
-      let position = mutant.tensors.firstIndex { $0.name == "blk.0.ffn_up.weight" }!  // likewise
-      mutant.tensors[position].type = mutant.tensors[position].type.with(shape: [32, 64])
-    },
+    ) { $0.retype("blk.0.ffn_up.weight") { $0.with(shape: [32, 64]) } },
     Fault(
       "vector in F16", "qwen2", "bf16", .encoding, "output_norm.weight", cause: nil
-    ) { mutant in
-      let position = mutant.tensors.firstIndex { $0.name == "output_norm.weight" }!  // likewise
-      mutant.tensors[position].type = mutant.tensors[position].type.with(encoding: .f16)
-      mutant.tensors[position].bytes = [UInt8](repeating: 0, count: 64)
-    },
+    ) { $0.retype("output_norm.weight") { $0.with(encoding: .f16) } },
     Fault(
       "RoPE base", "qwen2", "bf16", .hyperparameter, "qwen2.rope.freq_base",
       cause: "0.01 times"
@@ -228,12 +217,12 @@ struct Fault: Sendable, CustomTestStringConvertible {
     Fault(
       "tokens in another order", "llama", "bf16", .tokenizer,
       "tokenizer.ggml.tokens", cause: "the same entries in another order"
-    ) { mutant in
-      guard case .array(.string(var tokens)) = mutant.metadata["tokenizer.ggml.tokens"] else {
+    ) { edited in
+      guard case .array(.string(var tokens)) = edited.metadata["tokenizer.ggml.tokens"] else {
         return
       }
       tokens.swapAt(100, 200)
-      mutant.metadata.set("tokenizer.ggml.tokens", .array(.string(tokens)))
+      edited.metadata.set("tokenizer.ggml.tokens", .array(.string(tokens)))
     },
     Fault(
       "end token", "qwen2", "bf16", .tokenizer, "tokenizer.ggml.eos_token_id",
@@ -242,14 +231,14 @@ struct Fault: Sendable, CustomTestStringConvertible {
     Fault(
       "file of another model", "llama", "bf16", .architecture,
       "general.architecture", cause: "different models"
-    ) { mutant in
+    ) { edited in
       let scratch = try Scratch()
-      mutant = try Mutant(try scratch.convert(seeded("bert"), "bf16"))
+      edited = try EditedGGUF(try scratch.convert(seeded("bert"), "bf16"))
     },
   ]
 }
 
-extension Mutant {
+extension EditedGGUF {
   /// BF16 made from halfway values by rounding them up: towards larger values.
   fileprivate func halvesUp(_ bytes: [UInt8]) -> [UInt8] {
     stride(from: 0, to: bytes.count, by: 2).flatMap { place in
@@ -275,13 +264,14 @@ extension Metadata {
     let scratch = try Scratch()
     let source = try source(of: fault.model, scratch)
     let path = try scratch.convert(source, fault.scheme)
-    let before = try verify(source, path)
+    let request = VerificationRequest(level: .values, jobs: 2)
+    let before = try verify(source, path, request)
     if fault.model != "large" { #expect(before.verdict == .pass, before.summary) }
-    var mutant = try Mutant(path)
-    try fault.inject(&mutant)
+    var edited = try EditedGGUF(path)
+    try fault.inject(&edited)
     let broken = scratch.path + "/broken.gguf"
-    try mutant.write(broken)
-    let report = try verify(source, broken)
+    try edited.write(broken)
+    let report = try verify(source, broken, request)
     #expect(report.verdict == .fail)
     #expect(report.levels.first { $0.verdict == .fail }?.level == fault.level, report.summary)
     let finding = report.failures.first { finding in
@@ -345,8 +335,9 @@ extension Metadata {
   @Test func theResultDoesNotDependOnThreadsOrMemory() throws {
     let scratch = try Scratch()
     let path = try scratch.convert(seeded("qwen2"), "q8_0")
-    let one = try verify(seeded("qwen2"), path, .init(jobs: 1))
-    let four = try verify(seeded("qwen2"), path, .init(memoryByteLimit: 64 << 20, jobs: 4))
+    let one = try verify(seeded("qwen2"), path, .init(level: .values, jobs: 1))
+    let four = try verify(
+      seeded("qwen2"), path, .init(level: .values, memoryByteLimit: 64 << 20, jobs: 4))
     #expect(one.findings == four.findings)
     #expect(one.tensors.map(\.metrics) == four.tensors.map(\.metrics))
     let failure = #expect(throws: Failure.self) {
