@@ -1,0 +1,125 @@
+import ByteIO
+import Foundation
+import TensorTypes
+import Testing
+import WeightFormats
+
+@testable import Equivalence
+
+/// Every row of the table of checks has a subject that passes and one that fails.
+@Suite struct CheckTests {
+  @Test(arguments: Check.Name.allCases)
+  func passesAndFails(_ name: Check.Name) throws {
+    let row = Check[name]
+    #expect(row.name == name)
+    #expect(!row.metric.isEmpty && !row.bound.isEmpty && !row.because.isEmpty)
+    let findings = try CheckTests.findings.get().filter { $0.check == name }
+    #expect(findings.contains { $0.verdict == .pass })
+    #expect(findings.contains { $0.verdict == .fail })
+    #expect(findings.allSatisfy { !$0.measured.isEmpty && !$0.bound.isEmpty })
+  }
+
+  /// Those of correct conversions and of some that are broken in every way that a check looks for.
+  private static let findings = Result { () throws -> [Finding] in
+    let scratch = try Scratch()
+    var findings: [Finding] = []
+    let mixtral = seeded("mixtral")
+    for scheme in ["f32", "q8_0"] {
+      let correct = try scratch.convert(mixtral, scheme)
+      findings += try verify(mixtral, correct).findings
+      var edited = try EditedGGUF(correct)
+      breakValues(&edited)
+      try edited.write(scratch.path + "/values.gguf")
+      findings += try verify(mixtral, scratch.path + "/values.gguf").findings
+      breakStructure(&edited)
+      try edited.write(scratch.path + "/structure.gguf")
+      let structure = VerificationRequest(level: .structure, jobs: 1)
+      findings += try verify(mixtral, scratch.path + "/structure.gguf", structure).findings
+    }
+    findings += try verify(mixtral, try brokenFolder(of: mixtral, scratch)).findings
+    findings += try uncovered(mixtral, try scratch.convert(mixtral, "f32"))
+    findings += try widened(scratch)
+    return findings
+  }
+
+  private static func breakValues(_ edited: inout EditedGGUF) {
+    edited.move("blk.0.ffn_gate_inp.weight", count: 4) { ($0 + 1) % 4 }
+    edited.exchange("blk.0.attn_q.weight", "blk.1.attn_q.weight")
+    edited["output.weight"].reverse()
+    edited[floats: "output_norm.weight"][3] = .infinity
+    edited[floats: "blk.1.attn_norm.weight"][0] += 0.5
+  }
+
+  private static func breakStructure(_ edited: inout EditedGGUF) {
+    edited.metadata.set("general.architecture", .text("gpt2"))
+    edited.metadata.set("llama.rope.freq_base", .float32(1))
+    edited.metadata.set("tokenizer.ggml.bos_token_id", .uint32(7))
+    edited.retype("blk.0.attn_q.weight") { $0.with(shape: [16, 64]) }
+    edited.retype("blk.0.attn_norm.weight") { $0.with(encoding: .f16) }
+    edited.tensors[0].name = "renamed.weight"
+  }
+
+  /// A copy with a bit of a weight, a setting and a tokenizer file changed.
+  private static func brokenFolder(of model: String, _ scratch: Scratch) throws -> String {
+    let folder = try scratch.convert(model, to: "safetensors")
+    let checkpoint = try Checkpoint.open(folder)
+    let file = checkpoint.files[checkpoint.tensors[0].file].source
+    var bytes = try file.bytes(at: 0, count: file.byteCount)
+    bytes[checkpoint.tensors[0].offset] ^= 1
+    try save(bytes, to: file.name)
+    for (name, from, to) in [
+      ("config.json", "\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": 1e-06"),
+      ("tokenizer_config.json", "<s>", "<t>"),
+    ] {
+      let url = URL(filePath: folder).appending(path: name)
+      let text = try String(contentsOf: url, encoding: .utf8)
+      #expect(text.contains(from), "\(name)")
+      try text.replacingOccurrences(of: from, with: to)
+        .write(to: url, atomically: true, encoding: .utf8)
+    }
+    return folder
+  }
+
+  /// What is found when the graph forgets a source tensor.
+  private static func uncovered(_ source: String, _ converted: String) throws -> [Finding] {
+    var expectation = try Expectation(
+      source: Checkpoint.open(source), converted: Checkpoint.open(converted))
+    let forgotten = expectation.tensors.removeLast()
+    var report = VerificationReport(source: source, converted: converted, .init(jobs: 1))
+    expectation.checkTensors(into: &report)
+    #expect(report.failures.contains { $0.check == .sourceCovered })
+    #expect(report.failures.contains { $0.subject == .tensor(forgotten.name) })
+    return report.findings
+  }
+
+  /// Tensors that became F64, one with a value changed.
+  private static func widened(_ scratch: Scratch) throws -> [Finding] {
+    let values: [Float] = [1, -2.5, .nan, 0.1]
+    let narrow = values.flatMap { withUnsafeBytes(of: $0) { Array($0) } }
+    let wide = values.map(Double.init)
+    let other = wide.map { $0 == 0.1 ? $0 : $0.nextUp }
+    let source = scratch.path + "/narrow.safetensors"
+    let converted = scratch.path + "/wide.safetensors"
+    try saveTensors([("a", .f32, narrow), ("b", .f32, narrow)], to: source)
+    try saveTensors(
+      [
+        ("a", .f64, wide.flatMap { withUnsafeBytes(of: $0) { Array($0) } }),
+        ("b", .f64, other.flatMap { withUnsafeBytes(of: $0) { Array($0) } }),
+      ], to: converted)
+    return try verify(source, converted, .init(level: .values, jobs: 1)).findings
+  }
+}
+
+/// Writes vectors as a safetensors file.
+func saveTensors(_ tensors: [(name: ByteString, dtype: DType, bytes: [UInt8])], to path: String)
+  throws
+{
+  let framing = try Format[.safetensors].frame(
+    Metadata(),
+    tensors.map { tensor in
+      let count = tensor.bytes.count * 8 / tensor.dtype.bitWidth
+      return Declaration(
+        name: tensor.name, type: TensorType(shape: [count], encoding: .plain(tensor.dtype)))
+    })
+  try save(framing.prefix + tensors.flatMap(\.bytes), to: path)
+}
