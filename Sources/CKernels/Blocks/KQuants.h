@@ -9,12 +9,15 @@
 
 #include "Search.h"
 
-/// codes = limited(nearest((x + offset) / scale), low, high) − low.
+/// codes = limited(nearest((x + offset) / scale), low, high) − low in each group of `count` elements of
+/// a block whose scale is not 0.
 typedef void (*k_requantizer)(
-  int count, const float *x, float scale, float offset, int low, int high, uint8_t *codes);
+  int count, const float *x, const float *scales, const float *offsets, int low, int high,
+  uint8_t *codes);
 
 void port_requantize(
-  int count, const float *x, float scale, float offset, int low, int high, uint8_t *codes);
+  int count, const float *x, const float *scales, const float *offsets, int low, int high,
+  uint8_t *codes);
 
 /// What the searches find for the groups of one block.
 struct k_groups {

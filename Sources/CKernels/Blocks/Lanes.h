@@ -49,12 +49,17 @@ INLINE void quantize(
 
 /// `port_requantize`, for counts that are multiples of LANES.
 VECTOR static void requantize(
-  int count, const float *x, float scale, float offset, int low, int high, uint8_t *codes
+  int count, const float *x, const float *scales, const float *offsets, int low, int high,
+  uint8_t *codes
 ) {
-  for (int i = 0; i < count; i += LANES) {
-    ints level = nearest_ints((load(x + i) + all(offset)) / all(scale));
-    level = limited_ints(level, all_int(low), all_int(high));
-    store_bytes(codes + i, add_ints(level, all_int(-low)));
+  for (int group = 0; group < SUPER / count; group++, x += count, codes += count) {
+    if (scales[group] == 0) continue;
+    floats scale = all(scales[group]), offset = all(offsets[group]);
+    for (int i = 0; i < count; i += LANES) {
+      ints level = nearest_ints((load(x + i) + offset) / scale);
+      level = limited_ints(level, all_int(low), all_int(high));
+      store_bytes(codes + i, add_ints(level, all_int(-low)));
+    }
   }
 }
 

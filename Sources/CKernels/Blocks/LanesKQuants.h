@@ -1,6 +1,6 @@
 // The K types with LANES groups at once.
 
-enum k_search { AFFINE, SYMMETRIC, DESCENT };
+enum k_search { AFFINE, SYMMETRIC };
 
 /// What a K type is made of.
 struct k_recipe {
@@ -89,24 +89,6 @@ INLINE void search_k_groups(
   }
 }
 
-/// As `search_k_groups`, by descent and without importance, for WAYS times as many groups.
-INLINE void descend_k_groups(
-  const struct k_recipe *recipe, const struct batch *batch, int first, struct k_groups *groups
-) {
-  floats x[WAYS * 16];
-  float scales[WAYS * LANES];
-  uint8_t codes[WAYS * LANES][16];
-  for (int way = 0; way < WAYS; way++) {
-    transpose_groups(batch->values + (first + way * LANES) * 16, 16, x + 16 * way);
-  }
-  search_descent(recipe->limit, x, scales, codes);
-  for (int l = 0; l < WAYS * LANES; l++) {
-    struct k_groups *block = &groups[(first + l) / 16];
-    block->scales[(first + l) % 16] = scales[l];
-    memcpy(block->codes + (first + l) % 16 * 16, codes[l], 16);
-  }
-}
-
 /// Quantizes the scales (or offsets) of a batch of blocks by weighted search.
 INLINE void quantize_k_scales(
   const struct k_recipe *recipe, struct k_groups *groups, size_t scales, size_t codes, size_t step
@@ -162,13 +144,8 @@ INLINE void encode_k(
       store(energies, all((float)recipe->energy_factor) * sums / all(SUPER));
     }
     // What is searched beyond the last block are the zeros of the batch.
-    int ways = recipe->search == DESCENT ? WAYS : 1;
-    for (int first = 0; first < count * group_count; first += ways * LANES) {
-      if (recipe->search == DESCENT) {
-        descend_k_groups(recipe, &batch, first, groups);
-      } else {
-        search_k_groups(recipe, has_importance, &batch, energies, first, groups);
-      }
+    for (int first = 0; first < count * group_count; first += LANES) {
+      search_k_groups(recipe, has_importance, &batch, energies, first, groups);
     }
     if (has_importance && recipe->energy_factor) {
       quantize_k_scales(
@@ -189,35 +166,31 @@ INLINE void encode_k(
   }
 }
 
-/// An encoder with a recipe without and one with importance, each compiled on its own.
-#define K_ENCODER(type, plain, weighted) \
+/// An encoder with a recipe without importance.
+#define K_PLAIN_ENCODER(type, ...) \
   VECTOR static void encode_##type##_plainly(const struct port_rows *rows, uint8_t *to) { \
-    const struct k_recipe recipe = plain; \
+    const struct k_recipe recipe = {__VA_ARGS__}; \
     encode_k(rows, to, &recipe, 0); \
-  } \
+  }
+
+/// An encoder with a recipe with importance.
+#define K_ENCODER(type, ...) \
   VECTOR static void encode_##type( \
     const struct port_rows *rows, void *to, const struct port_codebook *codebook \
   ) { \
     (void)codebook; \
-    const struct k_recipe recipe = weighted; \
+    const struct k_recipe recipe = {__VA_ARGS__}; \
     if (!rows->importance) return encode_##type##_plainly(rows, to); \
     encode_k(rows, to, &recipe, 1); \
   }
 
-#define RECIPE(...) {__VA_ARGS__}
+K_PLAIN_ENCODER(q2_k, 16, 84, AFFINE, &port_rules_q2_k[0], 0, 0, 15, port_finish_q2_k)
+K_PLAIN_ENCODER(q4_k, 32, 144, AFFINE, &port_rules_q4_k[0], 0, 0, 63, port_finish_q4_k)
+K_PLAIN_ENCODER(q5_k, 32, 176, AFFINE, &port_rules_q5_k[0], 0, 0, 63, port_finish_q5_k)
+K_PLAIN_ENCODER(q6_k, 16, 210, SYMMETRIC, NULL, 32, 0, 0, port_finish_q6_k)
 
-K_ENCODER(
-  q2_k, RECIPE(16, 84, AFFINE, &port_rules_q2_k[0], 0, 0, 15, port_finish_q2_k),
-  RECIPE(16, 84, AFFINE, &port_rules_q2_k[1], 0, 1, 15, port_finish_q2_k))
-K_ENCODER(
-  q3_k, RECIPE(16, 110, DESCENT, NULL, 4, 0, 0, port_finish_q3_k),
-  RECIPE(16, 110, SYMMETRIC, NULL, 4, 2, 0, port_finish_q3_k))
-K_ENCODER(
-  q4_k, RECIPE(32, 144, AFFINE, &port_rules_q4_k[0], 0, 0, 63, port_finish_q4_k),
-  RECIPE(32, 144, AFFINE, &port_rules_q4_k[1], 0, 2, 63, port_finish_q4_k))
-K_ENCODER(
-  q5_k, RECIPE(32, 176, AFFINE, &port_rules_q5_k[0], 0, 0, 63, port_finish_q5_k),
-  RECIPE(32, 176, AFFINE, &port_rules_q5_k[1], 0, 2, 63, port_finish_q5_k))
-K_ENCODER(
-  q6_k, RECIPE(16, 210, SYMMETRIC, NULL, 32, 0, 0, port_finish_q6_k),
-  RECIPE(16, 210, SYMMETRIC, NULL, 32, 0, 0, port_finish_q6_k))
+K_ENCODER(q2_k, 16, 84, AFFINE, &port_rules_q2_k[1], 0, 1, 15, port_finish_q2_k)
+K_ENCODER(q3_k, 16, 110, SYMMETRIC, NULL, 4, 2, 0, port_finish_q3_k)
+K_ENCODER(q4_k, 32, 144, AFFINE, &port_rules_q4_k[1], 0, 2, 63, port_finish_q4_k)
+K_ENCODER(q5_k, 32, 176, AFFINE, &port_rules_q5_k[1], 0, 2, 63, port_finish_q5_k)
+K_ENCODER(q6_k, 16, 210, SYMMETRIC, NULL, 32, 0, 0, port_finish_q6_k)

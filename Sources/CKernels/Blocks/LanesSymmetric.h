@@ -1,4 +1,4 @@
-// `port_search_symmetric`, `port_search_descent` and `port_search_positive` for LANES groups at once.
+// `port_search_symmetric` and `port_search_positive` for LANES groups at once.
 
 /// The results, and what the codes are made from: those of `quantize`, unless the group is
 /// negligible, whose codes are 0.
@@ -66,8 +66,7 @@ INLINE void search_symmetric(
 /// Changes codes one at a time while that improves the fit, in at most five rounds.
 ///
 /// Each change waits for the one before, so `ways` vectors, one after the other in x, w and codes, take
-/// turns. A lane that had no change in a
-/// round has none in the next, so all go on together. `is_positive`: codes are bytes, in which a
+/// turns. A lane that had no change in a round has none in the next, so all go on together. `is_positive`: codes are bytes, in which a
 /// negative level wraps, and the denominator is tested before the change too.
 INLINE void descend(
   int ways, int count, floats low, floats high, int is_positive, const floats *x, const floats *w,
@@ -105,46 +104,8 @@ INLINE void descend(
   }
 }
 
-/// How many vectors `search_descent` takes.
-enum { WAYS = 8 };
-
-/// WAYS · LANES groups of 16; writes code i of lane l to codes[l][i].
-INLINE void search_descent(
-  int limit, const floats *x, float *scales, uint8_t codes[WAYS * LANES][16]
-) {
-  floats w[WAYS * 16], levels[WAYS * 16];
-  floats low = all((float)-limit), high = all((float)(limit - 1));
-  mask negligible[WAYS];
-  struct fit_lanes fits[WAYS];
-  for (int way = 0; way < WAYS; way++) {
-    floats most = extreme_of(16, x + 16 * way);
-    negligible[way] = is_less(magnitude(most), all(NEGLIGIBLE));
-    floats inverse = all((float)-limit) / most;
-    struct fit_lanes fit = {all(0), all(0)};
-    for (int i = 16 * way; i < 16 * way + 16; i++) {
-      floats xi = x[i], wi = xi * xi, l = limited_floats(rounded(inverse * xi), low, high);
-      fit.xl = fit.xl + wi * xi * l;
-      fit.l2 = fit.l2 + wi * l * l;
-      w[i] = wi;
-      levels[i] = l;
-    }
-    fits[way] = fit;
-  }
-  descend(WAYS, 16, low, high, 0, x, w, levels, fits);
-  for (int way = 0; way < WAYS; way++) {
-    struct fit_lanes fit = fits[way];
-    floats scale = chosen(is_less(all(0), fit.l2), fit.xl / fit.l2, all(0));
-    store(scales + way * LANES, chosen(negligible[way], all(0), scale));
-    floats *own = levels + 16 * way;
-    for (int i = 0; i < 16; i++) {
-      own[i] = chosen(negligible[way], all(0), own[i] + all((float)limit));
-    }
-    for (int i = 0; i < 16; i += LANES) {
-      floats rows[LANES];
-      transpose((const float *)(own + i), LANES, rows);
-      for (int l = 0; l < LANES; l++) store_bytes(codes[way * LANES + l] + i, to_ints(rows[l]));
-    }
-  }
+INLINE floats scale_of_fit(struct fit_lanes fit) {
+  return chosen(is_less(all(0), fit.l2), fit.xl / fit.l2, all(0));
 }
 
 /// Leaves code i of each lane in codes[i]; returns the scales.
@@ -185,6 +146,5 @@ INLINE floats search_positive(
   }
   descend(1, count, all(-0x1p30f), all((float)highest), 1, x, w, codes, &fit);
   for (int i = 0; i < count; i++) codes[i] = chosen(negligible, all(0), codes[i]);
-  scale = chosen(is_less(all(0), fit.l2), fit.xl / fit.l2, all(0));
-  return chosen(negligible, all(0), scale);
+  return chosen(negligible, all(0), scale_of_fit(fit));
 }

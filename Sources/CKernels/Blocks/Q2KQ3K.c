@@ -12,14 +12,17 @@ const struct affine_rule port_rules_q2_k[2] = {
 };
 
 void port_requantize(
-  int count, const float *x, float scale, float offset, int low, int high, uint8_t *codes
+  int count, const float *x, const float *scales, const float *offsets, int low, int high,
+  uint8_t *codes
 ) {
-  for (int i = 0; i < count; i++) {
-    codes[i] = (uint8_t)(limited(nearest((x[i] + offset) / scale), low, high) - low);
+  for (int i = 0; i < SUPER; i++) {
+    float scale = scales[i / count];
+    if (scale == 0) continue;
+    codes[i] = (uint8_t)(limited(nearest((x[i] + offsets[i / count]) / scale), low, high) - low);
   }
 }
 
-static void pack_pairs(const uint8_t *codes, uint8_t *to) {
+static void pack_pairs(const uint8_t *restrict codes, uint8_t *restrict to) {
   for (int half = 0; half < 2; half++, codes += 128, to += 32) {
     for (int l = 0; l < 32; l++) {
       to[l] = (uint8_t)(codes[l] | codes[l + 32] << 2 | codes[l + 64] << 4 | codes[l + 96] << 6);
@@ -50,14 +53,13 @@ void port_finish_q2_k(const float *x, struct k_groups *groups, uint8_t *to) {
   store_half(block->scale, groups->scale_step);
   store_half(block->offset, groups->offset_step);
   float scale = load_half(block->scale), offset = load_half(block->offset);
+  float group_scales[16], group_offsets[16];
   for (int i = 0; i < 16; i++) {
     block->scales[i] = (uint8_t)(scales[i] | offsets[i] << 4);
-    float group_scale = scale * (float)(block->scales[i] & 15);
-    if (group_scale == 0) continue;
-    float group_offset = offset * (float)(block->scales[i] >> 4);
-    groups->requantize(
-      16, x + 16 * i, group_scale, group_offset, 0, 3, groups->codes + 16 * i);
+    group_scales[i] = scale * (float)(block->scales[i] & 15);
+    group_offsets[i] = offset * (float)(block->scales[i] >> 4);
   }
+  groups->requantize(16, x, group_scales, group_offsets, 0, 3, groups->codes);
   pack_pairs(groups->codes, block->codes);
 }
 
@@ -89,11 +91,11 @@ static void encode_q2_k(const struct block *block, uint8_t *to) {
 }
 
 /// The 6-bit scales of Q3: low nibbles of 0 ... 7 and 8 ... 15 share bytes, then the upper two bits.
-static void pack_q3_k_scales(const uint8_t *scales, uint8_t *to) {
-  memset(to, 0, 12);
-  for (int i = 0; i < 16; i++) {
-    to[i % 8] |= (uint8_t)((scales[i] & 15) << i / 8 * 4);
-    to[8 + i % 4] |= (uint8_t)(scales[i] >> 4 << i / 4 * 2);
+static void pack_q3_k_scales(const uint8_t *restrict scales, uint8_t *restrict to) {
+  for (int i = 0; i < 8; i++) to[i] = (uint8_t)((scales[i] & 15) | scales[i + 8] << 4);
+  for (int i = 0; i < 4; i++) {
+    to[8 + i] = (uint8_t)(scales[i] >> 4 | scales[i + 4] >> 4 << 2 | scales[i + 8] >> 4 << 4
+      | scales[i + 12] >> 4 << 6);
   }
 }
 
@@ -118,6 +120,7 @@ static float quantize_q3_k_scales(const float *scales, uint8_t *codes) {
 }
 
 void port_finish_q3_k(const float *x, struct k_groups *groups, uint8_t *to) {
+  static const float zeros[16];
   struct q3_k *block = (struct q3_k *)to;
   uint8_t *scales = groups->scale_codes;
   if (!groups->has_importance) {
@@ -126,19 +129,18 @@ void port_finish_q3_k(const float *x, struct k_groups *groups, uint8_t *to) {
   pack_q3_k_scales(scales, block->scales);
   store_half(block->scale, groups->scale_step);
   float scale = load_half(block->scale);
-  for (int i = 0; i < 16; i++) {
-    float group_scale = scale * (float)(scales[i] - 32);
-    if (group_scale == 0) continue;
-    groups->requantize(16, x + 16 * i, group_scale, 0, -4, 3, groups->codes + 16 * i);
-  }
-  memset(block->high, 0, 32);
+  float group_scales[16];
+  for (int i = 0; i < 16; i++) group_scales[i] = scale * (float)(scales[i] - 32);
+  groups->requantize(16, x, group_scales, zeros, -4, 3, groups->codes);
+  uint8_t high[32] = {0};
   for (int bit = 0; bit < 8; bit++) {
     uint8_t *codes = groups->codes + 32 * bit;
     for (int l = 0; l < 32; l++) {
-      block->high[l] |= (uint8_t)(codes[l] >> 2 << bit);
+      high[l] |= (uint8_t)(codes[l] >> 2 << bit);
       codes[l] &= 3;
     }
   }
+  memcpy(block->high, high, sizeof high);
   pack_pairs(groups->codes, block->codes);
 }
 

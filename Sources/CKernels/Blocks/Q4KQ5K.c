@@ -69,16 +69,15 @@ static void finish(
   // Q4_K may have packed a wrapped code; what counts is what is read back.
   unpack_scales(packed_scales, scales, offsets);
   float scale = load_half(scale_bytes), offset = load_half(offset_bytes);
+  float group_scales[8], group_offsets[8];
   for (int i = 0; i < 8; i++) {
-    float group_scale = scale * (float)scales[i];
-    if (group_scale == 0) continue;
-    groups->requantize(
-      32, x + 32 * i, group_scale, offset * (float)offsets[i], 0, highest,
-      groups->codes + 32 * i);
+    group_scales[i] = scale * (float)scales[i];
+    group_offsets[i] = offset * (float)offsets[i];
   }
+  groups->requantize(32, x, group_scales, group_offsets, 0, highest, groups->codes);
 }
 
-static void pack_nibbles(const uint8_t *codes, uint8_t *to) {
+static void pack_nibbles(const uint8_t *restrict codes, uint8_t *restrict to) {
   for (int chunk = 0; chunk < 4; chunk++, codes += 64, to += 32) {
     for (int l = 0; l < 32; l++) to[l] = (uint8_t)((codes[l] & 15) | codes[l + 32] << 4);
   }
@@ -93,12 +92,11 @@ void port_finish_q4_k(const float *x, struct k_groups *groups, uint8_t *to) {
 void port_finish_q5_k(const float *x, struct k_groups *groups, uint8_t *to) {
   struct q5_k *block = (struct q5_k *)to;
   finish(x, groups, 31, block->scale, block->offset, block->scales);
-  memset(block->high, 0, 32);
+  uint8_t high[32] = {0};
   for (int i = 0; i < 8; i++) {
-    for (int l = 0; l < 32; l++) {
-      block->high[l] |= (uint8_t)(groups->codes[32 * i + l] >> 4 << i);
-    }
+    for (int l = 0; l < 32; l++) high[l] |= (uint8_t)(groups->codes[32 * i + l] >> 4 << i);
   }
+  memcpy(block->high, high, sizeof high);
   pack_nibbles(groups->codes, block->codes);
 }
 

@@ -7,7 +7,7 @@
 #include "KQuants.h"
 #include "Layouts.h"
 
-static void pack(const uint8_t *codes, struct q6_k *block) {
+static void pack(const uint8_t *restrict codes, struct q6_k *restrict block) {
   for (int half = 0; half < 2; half++, codes += 128) {
     uint8_t *low = block->low + 64 * half, *high = block->high + 32 * half;
     for (int l = 0; l < 64; l++) low[l] = (uint8_t)((codes[l] & 15) | codes[l + 64] << 4);
@@ -19,6 +19,7 @@ static void pack(const uint8_t *codes, struct q6_k *block) {
 }
 
 void port_finish_q6_k(const float *x, struct k_groups *groups, uint8_t *to) {
+  static const float zeros[16];
   struct q6_k *block = (struct q6_k *)to;
   float most = 0, extreme = 0;
   for (int i = 0; i < 16; i++) {
@@ -34,13 +35,13 @@ void port_finish_q6_k(const float *x, struct k_groups *groups, uint8_t *to) {
   float inverse = -128.0f / extreme;
   store_half(block->scale, 1 / inverse);
   float scale = load_half(block->scale);
+  float group_scales[16];
   for (int i = 0; i < 16; i++) {
     int code = nearest(inverse * groups->scales[i]);
     block->scales[i] = (int8_t)(uint8_t)(code < 127 ? code : 127);
-    float group_scale = scale * (float)block->scales[i];
-    if (group_scale == 0) continue;
-    groups->requantize(16, x + 16 * i, group_scale, 0, -32, 31, groups->codes + 16 * i);
+    group_scales[i] = scale * (float)block->scales[i];
   }
+  groups->requantize(16, x, group_scales, zeros, -32, 31, groups->codes);
   pack(groups->codes, block);
 }
 

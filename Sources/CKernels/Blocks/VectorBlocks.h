@@ -6,6 +6,7 @@
 #include "LanesSymmetric.h"
 #include "LanesQ4Q5.h"
 #include "LanesSmall.h"
+#include "LanesDescent.h"
 #include "LanesKQuants.h"
 #include "LanesIQ4.h"
 #include "LanesGrid.h"
