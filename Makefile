@@ -3,7 +3,7 @@ SWIFT ?= swift
 PORT = .build/release/port
 MODEL = Fixtures/models/tiny-qwen2
 
-.PHONY: demo test build lint interop faults fuzz bench zstd
+.PHONY: demo test build lint interop arm64 faults fuzz bench zstd
 
 ## Converts a bundled trained checkpoint to GGUF Q8_0, verifies it and shows the verdict.
 demo: build
@@ -26,6 +26,10 @@ lint:
 ## Lets the peers from PyPI read and judge what port writes.
 interop: build
 	bash Tests/Interop/run.sh
+
+## Runs the kernels for arm64 in an emulator and compares their bytes with those of x86-64 (Debian, Ubuntu).
+arm64:
+	bash Tests/Interop/arm64.sh
 
 ## Lets every system call of a conversion fail, and kills it everywhere (Linux; needs strace).
 faults: build

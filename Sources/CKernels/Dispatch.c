@@ -18,6 +18,13 @@ const struct port_kernels *port_kernels_for(int index) {
   }
 }
 
+#elif defined(__aarch64__)
+
+// NEON belongs to every arm64.
+const struct port_kernels *port_kernels_for(int index) {
+  return index == 0 ? &port_portable_kernels : index == 1 ? &port_neon_kernels : NULL;
+}
+
 #else
 
 const struct port_kernels *port_kernels_for(int index) {

@@ -11,8 +11,10 @@ uint16_t port_float_to_half(float value);
 extern const struct port_kernels port_portable_kernels;
 extern const struct port_kernels port_avx2_kernels;
 extern const struct port_kernels port_avx512_kernels;
+extern const struct port_kernels port_neon_kernels;
 extern const struct port_block_kernels port_portable_blocks[PORT_BLOCK_COUNT];
 extern const struct port_block_kernels port_avx2_blocks[PORT_BLOCK_COUNT];
 extern const struct port_block_kernels port_avx512_blocks[PORT_BLOCK_COUNT];
+extern const struct port_block_kernels port_neon_blocks[PORT_BLOCK_COUNT];
 
 #endif

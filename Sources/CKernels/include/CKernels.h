@@ -57,7 +57,7 @@ struct port_block_kernels {
 
 /// The kernels of one path.
 struct port_kernels {
-  /// As in messages: "portable", "avx2", "avx512".
+  /// As in messages: "portable", "avx2", "avx512", "neon".
   const char *name;
   /// Exact.
   port_row_kernel f16_to_f32;

@@ -1,0 +1,11 @@
+#include "Encoders.h"
+
+#ifdef __aarch64__
+
+#include "VectorNEON.h"
+
+#define PATH_BLOCKS port_neon_blocks
+#define PATH_KERNELS port_neon_kernels
+#include "VectorBlocks.h"
+
+#endif
