@@ -55,7 +55,8 @@ extension Plan {
     let work = WorkList(self)
     let next = Atomic<Int>(0)
     let failures = Mutex<(unit: Int, failure: Failure)?>(nil)
-    let sizes = WorkBuffers.Sizes(tensors.map(\.pieces), unitElementLimit: memory.unitElementLimit)
+    let sizes = WorkBuffers.Sizes(
+      tensors.map(\.pieces), of: source, unitElementLimit: memory.unitElementLimit)
     DispatchQueue.concurrentPerform(iterations: memory.jobs) { _ in
       let buffers = WorkBuffers(sizes)
       while !cancellation.isCancelled, failures.withLock({ $0 == nil }) {
@@ -72,66 +73,5 @@ extension Plan {
     }
     if let (_, failure) = failures.withLock({ $0 }) { throw failure }
     if cancellation.isCancelled { throw interrupted() }
-  }
-}
-
-/// All units of a plan by number.
-private struct WorkList: Sendable {
-  /// Some units that belong to one piece of one tensor.
-  private struct Run: Sendable {
-    let tensor: Int
-    let piece: Int
-    let firstUnit: Int
-    /// Where the piece begins in its tensor.
-    /// - Units: elements.
-    let start: Int
-  }
-
-  private var runs: [Run] = []
-  private(set) var count = 0
-
-  init(_ plan: Plan) {
-    for (number, tensor) in plan.tensors.enumerated() {
-      var start = 0
-      for (position, piece) in tensor.pieces.enumerated() {
-        let elementCount = piece.elementCount
-        if elementCount > 0 {
-          runs.append(Run(tensor: number, piece: position, firstUnit: count, start: start))
-          count += piece.unitCount(limit: plan.memory.unitElementLimit)
-        }
-        start += elementCount
-      }
-    }
-  }
-
-  /// Reads, converts and writes one unit; returns the bytes written.
-  func perform(
-    _ number: Int, _ plan: Plan, _ outputs: [OutputFile], _ buffers: borrowing WorkBuffers
-  ) throws(Failure) -> Int {
-    let run = runs[lastRun(startingAtOrBefore: number)]
-    let tensor = plan.tensors[run.tensor]
-    let piece = tensor.pieces[run.piece]
-    do throws(Failure) {
-      let unit = piece.unit(number - run.firstUnit, limit: plan.memory.unitElementLimit)
-      let rows = RowQuantizer(
-        type: tensor.type, importance: tensor.importance, refuses: !plan.allowsNonfinite,
-        start: run.start + unit.start)
-      let bytes = try piece.produce(unit, from: plan.source, rows, buffers)
-      let position = tensor.offset + (run.start + unit.start).bytes(tensor.type.encoding)
-      try outputs[tensor.file].write(bytes, at: position)
-      return bytes.count
-    } catch {
-      throw error.located(subject: .tensor(tensor.name))
-    }
-  }
-
-  private func lastRun(startingAtOrBefore unit: Int) -> Int {
-    var low = 0
-    var high = runs.count
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if runs[middle].firstUnit <= unit { low = middle } else { high = middle }
-    }
-    return low
   }
 }

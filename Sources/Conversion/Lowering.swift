@@ -9,10 +9,9 @@ extension WeightGraph {
     let node = self[id]
     let found = try assembled(node)
     // A lone piece is walked further by the axes of the node.
-    guard found.count == 1, case .view(let view) = found[0].origin else { return found }
-    return [
-      Piece(origin: .view(view.reshaped(node.type.shape)), encodings: found[0].encodings)
-    ]
+    guard found.count == 1, found[0].quantization == nil, case .view(let view) = found[0].origin
+    else { return found }
+    return [found[0].with(view.reshaped(node.type.shape))]
   }
 
   private func assembled(_ node: Node) throws(Failure) -> [Piece] {
@@ -25,10 +24,19 @@ extension WeightGraph {
     case .cast(let encoding):
       let inner = try pieces(of: node.inputs[0])
       // A block never holds elements of two pieces.
-      guard inner.allSatisfy({ $0.elementCount % encoding.unitElementCount == 0 }) else {
-        throw unplanned(node)
-      }
-      return inner.map { Piece(origin: $0.origin, encodings: $0.encodings + [encoding]) }
+      guard
+        inner.allSatisfy({
+          $0.quantization == nil && $0.elementCount % encoding.unitElementCount == 0
+        })
+      else { throw unplanned(node) }
+      return inner.map { $0.converted(to: encoding) }
+    case .fill(let value, let shape):
+      // The graph has checked the shape.
+      return [Piece(origin: .fill(value, count: shape.elementCount!), encodings: [.f32])]
+    case .dequantize(let grid):
+      return [try dequantized(node, grid)]
+    case .quantize(let scheme, let part):
+      return [try quantized(node, scheme, part)]
     case .stack:
       return try joined(node.inputs)
     case .concat(let axis):
@@ -53,6 +61,39 @@ extension WeightGraph {
     }
   }
 
+  /// The values of a matrix of codes, in the order of the source.
+  private func dequantized(_ node: Node, _ grid: ScaleGrid) throws(Failure) -> Piece {
+    guard case .load(let codes) = self[node.inputs[0]].op,
+      case .load(let scales) = self[node.inputs[1]].op
+    else { throw unplanned(node) }
+    let shape = node.type.shape
+    return Piece(
+      origin: .view(View(source: codes, shape: shape)),
+      scales: Piece.Scales(source: scales, grid: grid, shape: shape),
+      encodings: [self[node.inputs[0]].type.encoding, .f32])
+  }
+
+  /// One part of quantizing a matrix that lies in one run of the source.
+  private func quantized(
+    _ node: Node, _ scheme: QuantScheme, _ part: QuantPart
+  ) throws(Failure) -> Piece {
+    let inner = try pieces(of: node.inputs[0])
+    guard inner.count == 1, inner[0].quantization == nil, case .view(let view) = inner[0].origin,
+      inner[0].encodings.count <= 2, view.simplified().strides.allSatisfy({ $0 == 1 })
+    else { throw unplanned(node) }
+    var bias: Int?
+    if node.inputs.count > 1 {
+      guard case .load(let source) = self[node.inputs[1]].op else { throw unplanned(node) }
+      bias = source
+    }
+    let matrix = inner[0].encodings.last == .f32 ? inner[0] : inner[0].converted(to: .f32)
+    return Piece(
+      origin: matrix.origin, scales: matrix.scales, encodings: matrix.encodings,
+      quantization: Piece.Quantization(
+        scheme: scheme, part: part, matrix: node.inputs[0],
+        shape: self[node.inputs[0]].type.shape, bias: bias))
+  }
+
   private func joined(_ inputs: [NodeID]) throws(Failure) -> [Piece] {
     var all: [Piece] = []
     for input in inputs { all += try pieces(of: input) }
@@ -62,10 +103,10 @@ extension WeightGraph {
   private func rearranged(
     _ piece: Piece, _ node: Node, _ change: (View) -> View?
   ) throws(Failure) -> Piece {
-    guard case .view(let view) = piece.origin, let changed = change(view),
-      changed.keepsWhole(piece.encodings[0].unitElementCount)
+    guard piece.quantization == nil, case .view(let view) = piece.origin,
+      let changed = change(view), changed.keepsWhole(piece.encodings[0].unitElementCount)
     else { throw unplanned(node) }
-    return Piece(origin: .view(changed), encodings: piece.encodings)
+    return piece.with(changed)
   }
 
   /// The pieces between two elements; they must begin and end there.

@@ -10,11 +10,13 @@ extension MemoryPlan {
   /// The largest units, up to the preferred size, that keep the whole within the limit.
   ///
   /// - Parameters:
+  ///   - checkpoint: the source.
   ///   - headerByteCount: the bytes of all headers and small files that are written.
   ///   - parsedByteCount: the bytes of metadata and tokenizers that have been read.
   /// - Throws: `usage` when the smallest units need more.
   static func fitting(
-    _ tensors: [[Piece]], headerByteCount: Int, parsedByteCount: Int, jobs: Int, limit: Int
+    _ tensors: [[Piece]], of checkpoint: Checkpoint, headerByteCount: Int, parsedByteCount: Int,
+    jobs: Int, limit: Int
   ) throws(Failure) -> MemoryPlan {
     // By measurement: the process itself; for each tensor its names, types, nodes and pieces; the
     // strings of headers, and the values that texts are read into.
@@ -28,7 +30,8 @@ extension MemoryPlan {
       while unit >= leastUnit {
         let plan = MemoryPlan(
           jobs: jobs, unitElementLimit: unit,
-          workerByteCount: WorkBuffers.Sizes(tensors, unitElementLimit: unit).byteCount,
+          workerByteCount: WorkBuffers.Sizes(tensors, of: checkpoint, unitElementLimit: unit)
+            .byteCount,
           baseByteCount: base)
         if plan.peakByteCount <= limit { return plan }
         if unit == leastUnit, jobs == 1 {

@@ -8,6 +8,7 @@ extension Piece {
     switch origin {
     case .literal: 1
     case .view(let view): tiling(view, limit: limit).unitCount
+    case .fill(_, let count): (count + limit - 1) / limit
     }
   }
 
@@ -17,6 +18,10 @@ extension Piece {
       Unit(lengths: [values.count], strides: [1], offset: 0, start: 0)
     case .view(let view):
       tiling(view, limit: limit).unit(number)
+    case .fill(_, let count):
+      Unit(
+        lengths: [min(limit, count - number * limit)], strides: [1], offset: 0,
+        start: number * limit)
     }
   }
 
@@ -33,18 +38,59 @@ extension Piece {
     case .literal(let values):
       values.withUnsafeBytes { buffers.source.copyMemory(from: $0) }
       return try convert(buffers.source, count, encodings[...], rows, buffers)
+    case .fill(let value, _):
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: buffers.source[..<count.bytes(.f32)])
+      bytes.bindMemory(to: Float.self).update(repeating: value)
+      return try convert(bytes, count, encodings[...], rows, buffers)
     case .view(let view):
-      let tensor = checkpoint.tensors[view.source]
       let reading = Reading(unit)
-      let bytes = UnsafeMutableRawBufferPointer(
-        rebasing: buffers.source[..<count.bytes(encodings[0])])
-      let file = checkpoint.files[tensor.file]
-      try reading.perform(
-        from: file.source, at: tensor.offset, encoding: encodings[0], into: bytes)
-      if file.manifest.byteOrder == .big { bytes.swapByteOrder(of: encodings[0]) }
+      let bytes = try read(reading, view, count, from: checkpoint, buffers)
+      if scales != nil {
+        return try scaleAndConvert(bytes, unit, reading, checkpoint, rows, buffers)
+      }
       if reading.isOutputOrder { return try convert(bytes, count, encodings[...], rows, buffers) }
       return try rearrangeAndConvert(bytes, unit, reading, rows, buffers)
     }
+  }
+
+  /// The elements of a unit as they stand in the source.
+  func read(
+    _ reading: Reading, _ view: View, _ count: Int, from checkpoint: Checkpoint,
+    _ buffers: borrowing WorkBuffers
+  ) throws(Failure) -> UnsafeMutableRawBufferPointer {
+    let tensor = checkpoint.tensors[view.source]
+    let bytes = UnsafeMutableRawBufferPointer(
+      rebasing: buffers.source[..<count.bytes(encodings[0])])
+    let file = checkpoint.files[tensor.file]
+    try reading.perform(from: file.source, at: tensor.offset, encoding: encodings[0], into: bytes)
+    if file.manifest.byteOrder == .big { bytes.swapByteOrder(of: encodings[0]) }
+    return bytes
+  }
+
+  /// Multiplies codes with their scales, brings the values into the output's order and converts
+  /// them.
+  private func scaleAndConvert(
+    _ bytes: UnsafeMutableRawBufferPointer, _ unit: Unit, _ reading: Reading,
+    _ checkpoint: Checkpoint, _ rows: RowQuantizer, _ buffers: borrowing WorkBuffers
+  ) throws(Failure) -> UnsafeRawBufferPointer {
+    let count = unit.elementCount
+    var values = UnsafeMutableRawBufferPointer(rebasing: buffers.first[..<count.bytes(.f32)])
+    let decoder = try StripDecoder(self, checkpoint, buffers)
+    var done = 0
+    if count > 0 {
+      try reading.forEachRun { (element, length) throws(Failure) in
+        decoder.decode(
+          bytes.baseAddress! + done, from: element, count: length,  // there are elements
+          into: values.baseAddress! + 4 * done)
+        done += length
+      }
+    }
+    if !reading.isOutputOrder {
+      let gathered = UnsafeMutableRawBufferPointer(rebasing: buffers.second[..<count.bytes(.f32)])
+      reading.gather(UnsafeRawBufferPointer(values), into: gathered, encoding: .f32)
+      values = gathered
+    }
+    return try convert(values, count, encodings.dropFirst(), rows, buffers)
   }
 
   /// Brings elements that were read in the source's order into the output's, and converts them.
@@ -96,7 +142,7 @@ extension Piece {
     return UnsafeRawBufferPointer(current)
   }
 
-  private func kernel(_ from: Encoding, _ to: Encoding) throws(Failure) -> RowKernel {
+  func kernel(_ from: Encoding, _ to: Encoding) throws(Failure) -> RowKernel {
     guard let kernel = RowKernel(from: from, to: to) else {
       throw Failure(.defect, "there is no conversion", expected: "\(to)", found: "\(from)")
     }

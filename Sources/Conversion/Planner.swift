@@ -96,7 +96,7 @@ extension Plan {
         byteCount: type.byteCount!)  // the framing has checked it
     }
     memory = try MemoryPlan.fitting(
-      tensors.map(\.pieces),
+      tensors.map(\.pieces), of: source,
       headerByteCount: files.reduce(0) { $0 + $1.framing.prefix.count }
         + sidecars.reduce(0) { $0 + $1.bytes.count },
       parsedByteCount: source.metadataByteCount
@@ -135,6 +135,7 @@ extension Piece {
     }
     // Whole rows are encoded by other means.
     let steps = encodings.dropLast(wholeRowLength == nil ? 0 : 1)
+      .dropFirst(scales == nil ? 0 : 1)  // codes with scales become F32
     for (from, to) in zip(steps, steps.dropFirst())
     where RowKernel(from: from, to: to) == nil {
       throw Failure(

@@ -51,14 +51,24 @@ struct Reading {
   ) throws(Failure) {
     let runByteCount = runLength.bytes(encoding)
     var position = 0
-    var indices = [Int](repeating: 0, count: outer.count)
-    while position < bytes.count {
-      var element = offset
-      for (axis, index) in zip(outer, indices) { element += index * axis.stride }
+    guard !bytes.isEmpty else { return }
+    try forEachRun { (element, _) throws(Failure) in
       try source.read(
         at: start + element.bytes(encoding),
         into: UnsafeMutableRawBufferPointer(rebasing: bytes[position..<position + runByteCount]))
       position += runByteCount
+    }
+  }
+
+  /// Calls `body` with the first element and the length of each run, in the order of the source.
+  func forEachRun(
+    _ body: (_ element: Int, _ count: Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    var indices = [Int](repeating: 0, count: outer.count)
+    while true {
+      var element = offset
+      for (axis, index) in zip(outer, indices) { element += index * axis.stride }
+      try body(element, runLength)
       var axis = outer.count - 1
       while axis >= 0 {
         indices[axis] += 1
@@ -66,6 +76,7 @@ struct Reading {
         indices[axis] = 0
         axis -= 1
       }
+      if axis < 0 { return }
     }
   }
 

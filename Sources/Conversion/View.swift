@@ -120,38 +120,3 @@ public struct View: Sendable, Hashable {
     return strides
   }
 }
-
-/// A contiguous piece of an output tensor: where its elements come from and what becomes of them.
-public struct Piece: Sendable, Hashable {
-  public enum Origin: Sendable, Hashable {
-    case view(View)
-    case literal([Float])
-  }
-
-  public let origin: Origin
-  /// The encoding in the source file, then those it passes through; the last is the output's.
-  public let encodings: [Encoding]
-  /// The length of the rows that are encoded whole; nil where any blocks may be.
-  public let wholeRowLength: Int?
-
-  init(origin: Origin, encodings: [Encoding], wholeRowLength: Int? = nil) {
-    self.origin = origin
-    self.encodings = encodings
-    self.wholeRowLength = wholeRowLength
-  }
-
-  /// The piece with its last encoding made from whole rows of F32.
-  func encodingWholeRows(of length: Int) -> Piece {
-    let before = encodings.dropLast()
-    return Piece(
-      origin: origin, encodings: before + (before.last == .f32 ? [] : [.f32]) + encodings.suffix(1),
-      wholeRowLength: length)
-  }
-
-  var elementCount: Int {
-    switch origin {
-    case .view(let view): view.elementCount
-    case .literal(let values): values.count
-    }
-  }
-}

@@ -1,31 +1,45 @@
 import TensorTypes
+import WeightFormats
 
 /// The memory of one worker: source bytes, two buffers for rearranged and half-converted elements,
-/// and output bytes.
+/// output bytes, the scales of one source tensor, and what quantizing rows takes.
 struct WorkBuffers: ~Copyable {
   /// How large each buffer must be for any unit of a plan.
   struct Sizes: Hashable {
     var source = 0
     var middle = 0
     var output = 0
+    var scales = 0
+    var rows = 0
 
     /// - Units: bytes of all buffers.
-    var byteCount: Int { source + 2 * middle + output }
+    var byteCount: Int { source + 2 * middle + output + scales + rows }
 
-    init(_ tensors: [[Piece]], unitElementLimit: Int) {
+    init(_ tensors: [[Piece]], of checkpoint: Checkpoint, unitElementLimit: Int) {
       for pieces in tensors {
-        for piece in pieces { add(piece, unitElementLimit) }
+        for piece in pieces { add(piece, checkpoint, unitElementLimit) }
       }
     }
 
-    private mutating func add(_ piece: Piece, _ limit: Int) {
+    private mutating func add(_ piece: Piece, _ checkpoint: Checkpoint, _ limit: Int) {
       guard let first = piece.encodings.first, let last = piece.encodings.last else { return }
+      if let number = piece.scales?.source {
+        let tensor = checkpoint.tensors[number]
+        // As they are stored, and as F32.
+        scales = max(scales, 4 * (tensor.type.shape.elementCount ?? 0) + tensor.byteCount)
+      }
       var elements = piece.elementCount
+      if case .fill = piece.origin { elements = min(elements, limit) }
       // The last encoding has the output buffer.
       var between = piece.encodings.dropFirst().dropLast()
       if case .view(let view) = piece.origin {
         elements = piece.tiling(view, limit: limit).greatestUnit
-        if !view.isSourceOrder {
+        if let quantization = piece.quantization {
+          return add(quantization, elementCount: elements, from: first)
+        }
+        if piece.scales != nil {
+          between = piece.encodings.dropFirst()
+        } else if !view.isSourceOrder {
           // Elements are rearranged as they are read, or blocks as they are decoded.
           let least = piece.decodesBeforeMoving ? 2 : 1
           between = piece.encodings.prefix(max(least, between.count + 1))
@@ -35,18 +49,32 @@ struct WorkBuffers: ~Copyable {
       middle = max(middle, between.map { elements.bytes($0) }.max() ?? 0)
       output = max(output, elements.bytes(last))
     }
+
+    private mutating func add(
+      _ quantization: Piece.Quantization, elementCount: Int, from encoding: Encoding
+    ) {
+      source = max(source, elementCount.bytes(encoding))
+      middle = max(middle, 4 * quantization.stripRowCount * quantization.columnCount)
+      output = max(output, elementCount)
+      let rowCount = elementCount / max(1, quantization.columnCount)
+      rows = max(rows, RowBuffers(quantization, rowCount: rowCount).byteCount)
+    }
   }
 
   let source: UnsafeMutableRawBufferPointer
   let first: UnsafeMutableRawBufferPointer
   let second: UnsafeMutableRawBufferPointer
   let output: UnsafeMutableRawBufferPointer
+  let scales: ScaleBuffer
+  let rows: UnsafeMutableRawBufferPointer
 
   init(_ sizes: Sizes) {
     source = .allocate(byteCount: sizes.source, alignment: 64)
     first = .allocate(byteCount: sizes.middle, alignment: 64)
     second = .allocate(byteCount: sizes.middle, alignment: 64)
     output = .allocate(byteCount: sizes.output, alignment: 64)
+    scales = ScaleBuffer(byteCount: sizes.scales)
+    rows = .allocate(byteCount: sizes.rows, alignment: 64)
   }
 
   deinit {
@@ -54,6 +82,7 @@ struct WorkBuffers: ~Copyable {
     first.deallocate()
     second.deallocate()
     output.deallocate()
+    rows.deallocate()
   }
 }
 
@@ -61,8 +90,11 @@ extension Piece {
   /// How the walk over the piece's elements is cut.
   func tiling(_ view: View, limit: Int) -> Tiling {
     // Units begin at whole blocks of every encoding on the way.
-    let multiple = encodings.map(\.unitElementCount).reduce(
+    var multiple = encodings.map(\.unitElementCount).reduce(
       wholeRowLength ?? 1, leastCommonMultiple)
+    if let quantization {
+      multiple = max(1, quantization.columnCount * quantization.scheme.rowMultiple)
+    }
     // The runs in which a transposed tensor is read are as short as its units are narrow.
     return Tiling(
       view, limit: view.keepsRows ? limit : 16 * limit,

@@ -72,15 +72,41 @@ extension Op {
       try require(
         !inputs.isEmpty && inputs.allSatisfy { $0 == inputs[0] }, "inputs of one type", inputs)
       return inputs[0].with(shape: Shape([inputs.count] + inputs[0].shape.axes))
+    case .fill(_, let shape):
+      try require(inputs.isEmpty && shape.elementCount != nil, "no input", inputs)
+      return TensorType(shape: shape, encoding: .f32)
+    case .dequantize(let grid):
+      try require(inputs.count == 2, "codes and scales", inputs)
+      guard let (down, across) = grid.counts(of: inputs[0].shape) else {
+        throw misfit("a matrix of codes", inputs)
+      }
+      let (count, overflow) = down.multipliedReportingOverflow(by: across)
+      try require(
+        !overflow && inputs[1].shape.elementCount == count, "scales of shape [\(down), \(across)]",
+        inputs)
+      return TensorType(shape: inputs[0].shape, encoding: .f32)
+    case .quantize(let scheme, let part):
+      let takesBias = if case .quantBias = part { inputs.count == 2 } else { false }
+      try require(inputs.count == 1 || takesBias, "a matrix", inputs)
+      guard let type = part.type(of: inputs[0].shape, scheme), type.byteCount != nil else {
+        throw misfit("a matrix that \(scheme) divides", inputs)
+      }
+      try require(
+        !takesBias || inputs[1].shape.axes == [inputs[0].shape.axes[0]], "a bias for each row",
+        inputs)
+      return type
     }
   }
 
   private func require(
     _ condition: Bool, _ expected: String, _ inputs: [TensorType]
   ) throws(Failure) {
-    guard !condition else { return }
+    if !condition { throw misfit(expected, inputs) }
+  }
+
+  private func misfit(_ expected: String, _ inputs: [TensorType]) -> Failure {
     let shown = inputs.prefix(4).map(\.description).joined(separator: ", ")
-    throw Failure(
+    return Failure(
       .badInput, "the shapes do not fit '\(kind.rawValue)'", expected: expected,
       found: inputs.count > 4 ? "\(shown) and \(inputs.count - 4) more" : shown)
   }

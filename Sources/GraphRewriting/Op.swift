@@ -19,10 +19,19 @@ public enum Op: Sendable, Hashable {
   case concat(axis: Int)
   /// The inputs one after another along a new first axis.
   case stack
+  /// One F32 value everywhere.
+  case fill(Float, Shape)
+  /// Codes times the scales of their rectangles, in F32: inputs are the codes, a matrix, and the
+  /// scales in row-major order.
+  case dequantize(ScaleGrid)
+  /// One of the tensors that quantizing a matrix gives. The parts of one matrix belong together and
+  /// are computed together; the bias is a second input of `quantBias`, if there is one.
+  case quantize(QuantScheme, QuantPart)
 
   /// The op without its parameters, for patterns and for finding rules.
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     case load, literal, cast, permute, reshape, slice, concat, stack
+    case fill, dequantize, quantize
   }
 
   public var kind: Kind {
@@ -35,6 +44,9 @@ public enum Op: Sendable, Hashable {
     case .slice: .slice
     case .concat: .concat
     case .stack: .stack
+    case .fill: .fill
+    case .dequantize: .dequantize
+    case .quantize: .quantize
     }
   }
 }
@@ -63,6 +75,9 @@ extension Op: CustomStringConvertible {
       "slice axis \(axis) from \(start) to \(start + count)"
     case .concat(let axis): "concat axis \(axis)"
     case .stack: "stack"
+    case .fill(let value, let shape): "fill \(shape) with \(value)"
+    case .dequantize(let grid): "dequantize by \(grid)"
+    case .quantize(let scheme, let part): "quantize \(scheme), \(part)"
     }
   }
 }

@@ -170,6 +170,42 @@ extension RuleSet {
         example: { () throws(Failure) in
           try example(of: .f32) { (g, x) throws(Failure) in try g.add(.concat(axis: 0), [x]) }
         }),
+      Rule(
+        name: "quantize-after-widening",
+        law: "quantize(s, cast(f32, x)) = quantize(s, x) when F32 holds every value of x",
+        fidelity: .bitExact,
+        pattern: .op(.quantize, [.op(.cast, [.bind("x")], as: "cast")]),
+        rewrite: { m in
+          guard m.type("cast").encoding == .f32, case .plain(let from) = m.type("x").encoding,
+            from.isExactly(representableIn: .f32)
+          else { return nil }
+          return .op(m.graph[m.root].op, [.node(m["x"])])
+        },
+        example: { () throws(Failure) in
+          try example(of: .bf16) { (g, x) throws(Failure) in
+            try g.add(.quantize(.int8Channel, .codes), [g.add(.cast(.f32), [x])])
+          }
+        }),
+      Rule(
+        name: "dequantize-by-one-scale",
+        law: "dequantize(g, x, s) = dequantize(tensor, x, s) when s is one scale",
+        fidelity: .bitExact,
+        pattern: .op(.dequantize, [.bind("x"), .bind("s")]),
+        rewrite: { m in
+          guard m.graph[m.root].op != .dequantize(.tensor), m.type("s").shape.elementCount == 1
+          else { return nil }
+          return .op(.dequantize(.tensor), [.node(m["x"]), .node(m["s"])])
+        },
+        example: { () throws(Failure) in
+          var graph = WeightGraph(sources: [
+            TensorType(shape: [4, 6], encoding: .plain(.f8e4m3)),
+            TensorType(shape: [1, 1], encoding: .f32),
+          ])
+          let node = try graph.add(
+            .dequantize(.blocks(128, 128)), [graph.add(.load(0)), graph.add(.load(1))])
+          graph.outputs = [WeightGraph.Output(name: "y", node: node)]
+          return graph
+        }),
       commute(.permute), commute(.reshape), commute(.slice), gather(.stack), gather(.concat),
     ])
 

@@ -125,6 +125,9 @@ struct Kernels: @unchecked Sendable {
     (0..<3).compactMap { port_kernels_for(Int32($0)).map { Kernels(table: $0) } }
   }
 
+  /// Those for matrices whose scales lie beside the codes.
+  var matrix: port_matrix_kernels { table.pointee.matrix.pointee }
+
   var name: String { String(cString: table.pointee.name) }
 }
 
@@ -145,7 +148,7 @@ struct Decoder: Sendable {
     Decoder(encoding: .f16) { $0.table.pointee.f16_to_f32($1, $2, $3) },
     Decoder(encoding: .bf16) { $0.table.pointee.bf16_to_f32($1, $2, $3) },
     Decoder(encoding: .q8_0) { $0.table.pointee.q8_0_to_f32($1, $2, $3) },
-    Decoder(encoding: .plain(.f8e4m3)) { look(up: e4m3, $1, $2, $3) },
+    Decoder(encoding: .plain(.f8e4m3)) { $0.matrix.f8e4m3_to_f32($1, $2, $3) },
     Decoder(encoding: .plain(.f8e5m2)) { look(up: e5m2, $1, $2, $3) },
     Decoder(encoding: .plain(.f64)) { (_, from, to, count) in
       for index in 0..<count {
@@ -181,19 +184,7 @@ struct Encoder: Sendable {
   }
 }
 
-/// The 256 values of an 8-bit float.
-private let e4m3: [Float] = (0..<256).map { code in
-  // Sign, 4 bits of exponent with bias 7, 3 of fraction; no infinity, NaN where all are set.
-  let exponent = code >> 3 & 15
-  let fraction = Float(code & 7)
-  if code & 127 == 127 { return .nan }
-  let magnitude =
-    exponent == 0
-    ? fraction * 0x1p-9
-    : Float(sign: .plus, exponent: exponent - 7, significand: 1 + fraction / 8)
-  return code & 128 == 0 ? magnitude : -magnitude
-}
-
+/// The 256 values of F8_E5M2.
 private let e5m2: [Float] = (0..<256).map { code in
   // The upper half of an F16.
   Float(Float16(bitPattern: UInt16(code) << 8))

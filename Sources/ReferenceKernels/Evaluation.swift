@@ -113,6 +113,14 @@ public struct Evaluation<Source: TensorSource>: Sendable {
       for (position, part) in box.ranges[0].enumerated() {
         try evaluate(node.inputs[part], inner, into: cells.part(position * byteCount, byteCount))
       }
+    case .fill(let value, _):
+      for index in 0..<box.count {
+        cells.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
+      }
+    case .dequantize(let grid):
+      try evaluateDequantization(node, grid, box, into: cells)
+    case .quantize(let scheme, let part):
+      try evaluateQuantization(node, scheme, part, box, into: cells)
     }
   }
 

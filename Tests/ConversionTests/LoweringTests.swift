@@ -13,7 +13,7 @@ import Testing
   private func produced(
     _ pieces: [Piece], _ checkpoint: Checkpoint, limit: Int
   ) throws -> [UInt8] {
-    let sizes = WorkBuffers.Sizes([pieces], unitElementLimit: limit)
+    let sizes = WorkBuffers.Sizes([pieces], of: checkpoint, unitElementLimit: limit)
     let buffers = WorkBuffers(sizes)
     var bytes: [UInt8] = []
     for piece in pieces where piece.elementCount > 0 {

@@ -1,5 +1,6 @@
-import GraphRewriting
+@testable import GraphRewriting
 import Quantization
+import ReferenceKernels
 import TensorTypes
 
 /// A tensor as a list of atoms — elements, or blocks — that are moved one by one, by nothing but
@@ -102,7 +103,8 @@ extension WeightGraph {
   /// The values of every node.
   func evaluated(_ sources: [[UInt8]]) -> [NaiveTensor] {
     var values: [NaiveTensor] = []
-    for node in nodes {
+    let evaluation = Evaluation(self, source: SourceBytes(tensors: sources))
+    for (number, node) in nodes.enumerated() {
       let inputs = node.inputs.map { values[$0.index] }
       let value: NaiveTensor =
         switch node.op {
@@ -116,10 +118,36 @@ extension WeightGraph {
           inputs[0].sliced(axis: axis, start: start, count: count)
         case .concat(let axis): .concatenated(inputs, axis: axis)
         case .stack: .stacked(inputs)
+        case .fill, .dequantize, .quantize:
+          NaiveTensor(evaluation.bytes(of: NodeID(index: number)), node.type)
         }
       precondition(value.shape == node.type.shape && value.encoding == node.type.encoding)
       values.append(value)
     }
     return values
+  }
+}
+
+/// The bytes of source tensors for the reference kernels.
+private struct SourceBytes: TensorSource {
+  let tensors: [[UInt8]]
+
+  func read(
+    tensor number: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(Failure) {
+    buffer.copyBytes(from: tensors[number][offset..<offset + buffer.count])
+  }
+}
+
+extension Evaluation {
+  /// All bytes of a node's tensor.
+  fileprivate func bytes(of id: NodeID) -> [UInt8] {
+    let type = graph[id].type
+    var bytes = [UInt8](repeating: 0, count: type.byteCount!)
+    bytes.withUnsafeMutableBytes {
+      // The sources are in memory.
+      try! evaluate(id, elements: 0..<type.shape.elementCount!, into: $0)
+    }
+    return bytes
   }
 }

@@ -123,7 +123,8 @@ func plan(
   let framing = Framing(
     prefix: Array(repeating: 7, count: 16), offsets: tensors.map(\.offset),
     fileByteCount: position)
-  let sizes = WorkBuffers.Sizes(tensors.map(\.pieces), unitElementLimit: unitElementLimit)
+  let sizes = WorkBuffers.Sizes(
+    tensors.map(\.pieces), of: source, unitElementLimit: unitElementLimit)
   return Plan(
     source: source, target: try Target.named("safetensors"), scheme: .lossless, architecture: nil,
     graph: graph, firings: [], tensors: tensors,

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CMatrixKernels.h"
+
 // Row kernels. Source and destination may lie at any address and do not overlap; nothing outside
 // the stated elements is read or written. Every path gives the same bits (encoders of blocks where
 // the values are finite).
@@ -75,6 +77,8 @@ struct port_kernels {
   /// By `port_block_name`. The bytes are those of llama.cpp's `ggml_quantize_chunk` on x86-64, whose
   /// arithmetic is F32 in a fixed order without fused multiply-adds.
   const struct port_block_kernels *blocks;
+  /// Those for matrices whose scales lie beside the codes.
+  const struct port_matrix_kernels *matrix;
 };
 
 /// The kernels of path `index`, from the portable one up; NULL when the CPU lacks it or there is

@@ -1,0 +1,5 @@
+#define PATH
+#include "Bodies.h"
+
+#define TABLE port_portable_matrix
+#include "Table.h"
