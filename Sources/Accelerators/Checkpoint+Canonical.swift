@@ -36,8 +36,7 @@ extension Checkpoint {
       architecture = try Architecture.of(own)
       dialect = architecture.huggingFace
       experts = try architecture.expertCount(own)
-      heads = HeadCounts(
-        query: try own.headCount, keyValue: try architecture.keyValueHeadCount(own))
+      heads = try architecture.headCounts(own)
     case .gguf:
       let name = metadata["general.architecture"]?.string?.text ?? ""
       let count = metadata[ByteString("\(name).expert_count")]?.integer ?? 0
@@ -53,16 +52,14 @@ extension Checkpoint {
       architecture = known
       dialect = known.gguf
       experts = count > 0 ? count : nil
-      if let query = try headCount("\(name).attention.head_count") {
-        heads = HeadCounts(
-          query: query, keyValue: try headCount("\(name).attention.head_count_kv") ?? query)
-      }
+      heads = try known.headCounts(of: self)
     }
     let sources = tensors.map { SourceTensor(name: $0.name, type: $0.type) }
     do throws(Failure) {
       let model = try ModelGraph.translating(
         sources, order: conversionOrder, from: dialect, to: .canonical(dialect),
-        expertCount: experts, expertOrder: architecture.expertOrder, heads: heads)
+        expertCount: experts, expertOrder: architecture.expertOrder, heads: heads,
+        dequantizing: try SourceQuantization(of: self))
       var nodes: [RoleInstance: NodeID] = [:]
       for (role, output) in zip(model.roles, model.graph.outputs) {
         if let role { nodes[role] = output.node }

@@ -27,8 +27,12 @@ extension Checkpoint {
 
   /// The program from this checkpoint to a target's tensors, before any rewriting and casting.
   ///
+  /// - Parameter keepsCodes: whether quantized tensors stay codes and scales, where tensors keep
+  ///   their names; otherwise they are taken by their values.
   /// - Throws: `badInput` when config and tensors do not fit each other or the target.
-  public func model(for target: Target) throws(Failure) -> TargetModel {
+  public func model(
+    for target: Target, keepsCodes: Bool = false
+  ) throws(Failure) -> TargetModel {
     let order = conversionOrder
     let names = tensors.map { SourceTensor(name: $0.name, type: $0.type) }
     do throws(Failure) {
@@ -44,8 +48,10 @@ extension Checkpoint {
       case (.gguf, .safetensors):
         return try ggufToHuggingFace(names, order)
       case (.gguf, .gguf), (.safetensors, .safetensors):
+        let quantization = keepsCodes ? nil : try SourceQuantization(of: self)
         return TargetModel(
-          model: try .identity(names), architecture: nil, config: nil, warnings: [])
+          model: try .identity(names, dequantizing: quantization), architecture: nil,
+          config: nil, warnings: [])
       }
     } catch {
       throw locate(error)
@@ -65,12 +71,17 @@ extension Checkpoint {
   ) throws(Failure) -> TargetModel {
     let architecture = try Architecture.of(config)
     let layerCount = try config.requiredCount(["num_hidden_layers", "n_layer"])
-    let heads = HeadCounts(
-      query: try config.headCount, keyValue: try architecture.keyValueHeadCount(config))
     let model = try ModelGraph.translating(
       names, order: order, from: architecture.huggingFace, to: architecture.gguf,
       expertCount: try architecture.expertCount(config), expertOrder: architecture.expertOrder,
-      heads: heads, literals: try architecture.literals(config))
+      heads: try architecture.headCounts(config), literals: try architecture.literals(config),
+      dequantizing: try SourceQuantization(of: self)
+    ) { role in
+      guard architecture.predictsFurtherTokens, role.bindings.layer ?? 0 >= layerCount else {
+        return nil
+      }
+      return "the runtime does not predict further tokens"
+    }
     try checkLayers(model, layerCount, config)
     try model.checkLayersAreComplete(layerCount, architecture)
     return TargetModel(
@@ -106,21 +117,17 @@ extension Checkpoint {
     let known = Architecture.all.first {
       $0.ggufName == name && $0.hasExperts == (experts > 0)
     }
-    guard let known, let name else {
+    guard let known else {
       return TargetModel(
         model: try .identity(names), architecture: nil, config: nil,
         warnings: [
           "the architecture '\(name ?? "")' is unknown, so tensors keep their GGUF names"
         ])
     }
-    var heads: HeadCounts?
-    if let query = try headCount("\(name).attention.head_count") {
-      heads = HeadCounts(
-        query: query, keyValue: try headCount("\(name).attention.head_count_kv") ?? query)
-    }
     let model = try ModelGraph.translating(
       names, order: order, from: known.gguf.dropping(.ropeFactors), to: known.huggingFace,
-      expertCount: experts > 0 ? experts : nil, expertOrder: [], heads: heads)
+      expertCount: experts > 0 ? experts : nil, expertOrder: [],
+      heads: try known.headCounts(of: self))
     return TargetModel(model: model, architecture: known, config: nil, warnings: [])
   }
 
@@ -142,6 +149,44 @@ extension Checkpoint {
 
 extension Architecture {
   var hasExperts: Bool { mappings.contains { $0.role.isExpert } }
+
+  /// Whether heads share a latent of keys and values.
+  private var hasLatentAttention: Bool { mappings.contains { $0.role == .attentionKeyValueUp } }
+
+  /// Whether layers after the last predict further tokens.
+  var predictsFurtherTokens: Bool { mappings.contains { $0.role == .nextTokenProjection } }
+
+  func headCounts(_ config: ModelConfig) throws(Failure) -> HeadCounts {
+    let query = try config.headCount
+    guard hasLatentAttention else {
+      return HeadCounts(query: query, keyValue: try keyValueHeadCount(config))
+    }
+    return HeadCounts(
+      query: query, keyValue: try config.count("num_key_value_heads") ?? query,
+      latent: try config.latentHeads)
+  }
+
+  /// The heads that a GGUF file's metadata states; nil when it states none.
+  func headCounts(of checkpoint: Checkpoint) throws(Failure) -> HeadCounts? {
+    guard let query = try checkpoint.headCount("\(ggufName).attention.head_count") else {
+      return nil
+    }
+    guard hasLatentAttention else {
+      let keyValue = try checkpoint.headCount("\(ggufName).attention.head_count_kv")
+      return HeadCounts(query: query, keyValue: keyValue ?? query)
+    }
+    func length(_ key: String) -> Int {
+      let value = checkpoint.metadata[ByteString("\(ggufName).\(key)")]?.integer ?? 0
+      return (0..<1 << 30).contains(value) ? value : 0
+    }
+    let rotated = length("rope.dimension_count")
+    return HeadCounts(
+      query: query, keyValue: query,
+      latent: LatentHeads(
+        latentLength: length("attention.kv_lora_rank"),
+        plainKeyLength: max(0, length("attention.key_length_mla") - rotated),
+        rotatedKeyLength: rotated, valueLength: length("attention.value_length_mla")))
+  }
 
   /// The expert roles in the order of the table, which is the order of writing.
   var expertOrder: [Role] {

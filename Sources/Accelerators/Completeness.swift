@@ -58,7 +58,9 @@ extension Role {
   var feedForwardPart: FeedForwardPart? {
     switch self {
     case .feedForwardGate, .feedForwardUp, .feedForwardDown: .dense
-    case .router, .expertGate, .expertUp, .expertDown: .mixture
+    case .router, .routerCorrection, .expertGate, .expertUp, .expertDown, .sharedExpertGate,
+      .sharedExpertUp, .sharedExpertDown:
+      .mixture
     default: nil
     }
   }

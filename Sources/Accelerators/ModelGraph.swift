@@ -13,16 +13,22 @@ public struct SourceTensor: Sendable {
   }
 }
 
-/// The numbers of heads that rearranging queries and keys needs.
+/// The numbers of heads that rearranging queries, keys and values needs.
 public struct HeadCounts: Sendable, Hashable {
   public let query: Int
   public let keyValue: Int
+  /// Lengths of the parts of a head; nil for a model without MLA.
+  public let latent: LatentHeads?
 
-  public init(query: Int, keyValue: Int) {
+  public init(query: Int, keyValue: Int, latent: LatentHeads? = nil) {
     self.query = query
     self.keyValue = keyValue
+    self.latent = latent
   }
 }
+
+/// Which of a model's tensors are left out, and why.
+public typealias DropRule = @Sendable (RoleInstance) -> String?
 
 /// The program from a source checkpoint to a target's tensors, before any rewriting and casting:
 /// each output of `graph` computes the values of one tensor to be written.
@@ -33,13 +39,49 @@ public struct ModelGraph: Sendable {
   /// The source tensors that no output needs, each with the reason.
   public private(set) var dropped: [(source: Int, reason: String)] = []
 
-  /// Every tensor under its own name.
-  public static func identity(_ sources: [SourceTensor]) throws(Failure) -> ModelGraph {
+  /// Every tensor under its own name; those that are codes with scales by their values.
+  ///
+  /// - Parameter order: the numbers of the sources in the order in which they are written; nil for
+  ///   their own.
+  public static func identity(
+    _ sources: [SourceTensor], order: [Int]? = nil,
+    dequantizing quantization: SourceQuantization? = nil
+  ) throws(Failure) -> ModelGraph {
     var model = ModelGraph(graph: WeightGraph(sources: sources.map(\.type)))
-    for (number, tensor) in sources.enumerated() {
-      model.append(tensor.name, try model.graph.add(.load(number)), nil)
+    for number in order ?? Array(sources.indices) {
+      if model.passesOver(number, quantization) { continue }
+      model.append(sources[number].name, try model.load(number, quantization), nil)
     }
     return model
+  }
+
+  /// Whether a source tensor is no weight of its own: scales of another, or of activations.
+  private mutating func passesOver(
+    _ number: Int, _ quantization: SourceQuantization?
+  ) -> Bool {
+    guard let quantization else { return false }
+    if quantization.unused.contains(number) {
+      dropped.append((number, SourceQuantization.unusedReason))
+      return true
+    }
+    return quantization.scaleTensors.contains(number)
+  }
+
+  /// Leaves a source tensor out, with its scales.
+  private mutating func drop(
+    _ number: Int, because reason: String, _ quantization: SourceQuantization?
+  ) {
+    dropped.append((number, reason))
+    if let scales = quantization?.scalesOfCodes[number] { dropped.append((scales.tensor, reason)) }
+  }
+
+  /// The values of a source tensor.
+  private mutating func load(
+    _ number: Int, _ quantization: SourceQuantization?
+  ) throws(Failure) -> NodeID {
+    let load = try graph.add(.load(number))
+    guard let scales = quantization?.scalesOfCodes[number] else { return load }
+    return try graph.add(.dequantize(scales.grid), [load, graph.add(.load(scales.tensor))])
   }
 
   /// The tensors of one dialect as another names and stores them.
@@ -56,7 +98,8 @@ public struct ModelGraph: Sendable {
   public static func translating(
     _ sources: [SourceTensor], order: [Int], from: Dialect, to: Dialect, expertCount: Int?,
     expertOrder: [Role], heads: HeadCounts?,
-    literals: [(role: RoleInstance, literal: Literal)] = []
+    literals: [(role: RoleInstance, literal: Literal)] = [],
+    dequantizing quantization: SourceQuantization? = nil, dropping rule: DropRule = { _ in nil }
   ) throws(Failure) -> ModelGraph {
     var model = ModelGraph(graph: WeightGraph(sources: sources.map(\.type)))
     for (role, literal) in literals {
@@ -67,11 +110,19 @@ public struct ModelGraph: Sendable {
     var canonical = CanonicalTensors()
     for number in order {
       let tensor = sources[number]
+      if model.passesOver(number, quantization) { continue }
       do throws(Failure) {
-        try model.read(tensor, number, from, heads, expertCount, into: &canonical)
+        try model.read(
+          tensor, number, from, heads, expertCount, quantization, rule, into: &canonical)
       } catch {
         throw error.located(subject: .tensor(tensor.name))
       }
+    }
+    if let (role, found) = canonical.latents.min(by: { $0.value.source < $1.value.source }) {
+      throw Failure(
+        .badInput, "one part of the tensor's role is missing",
+        subject: .tensor(sources[found.source].name), expected: "keys and values of \(role)",
+        found: found.part == .keys ? "keys" : "values")
     }
     var ranks = [Int](repeating: 0, count: sources.count)
     for (rank, number) in order.enumerated() { ranks[number] = rank }
@@ -94,11 +145,14 @@ public struct ModelGraph: Sendable {
   private struct CanonicalTensors {
     var nodes: [RoleInstance: (node: NodeID, source: Int)] = [:]
     var order: [RoleInstance] = []
+    /// Parts whose counterpart has not come yet.
+    var latents: [RoleInstance: (part: Mapping.Latent, node: NodeID, source: Int)] = [:]
   }
 
   private mutating func read(
     _ tensor: SourceTensor, _ number: Int, _ dialect: Dialect, _ heads: HeadCounts?,
-    _ expertCount: Int?, into canonical: inout CanonicalTensors
+    _ expertCount: Int?, _ quantization: SourceQuantization?, _ isDropped: DropRule,
+    into canonical: inout CanonicalTensors
   ) throws(Failure) {
     switch dialect.read(tensor.name) {
     case nil:
@@ -106,17 +160,24 @@ public struct ModelGraph: Sendable {
         .badInput, "the architecture has no such tensor", expected: "a name of its table",
         found: "another")
     case .dropped(let drop):
-      dropped.append((number, drop.reason))
+      self.drop(number, because: drop.reason, quantization)
     case .tensor(let mappings, let bindings):
-      let load = try graph.add(.load(number))
+      if let reason = isDropped(RoleInstance(role: mappings[0].role, bindings: bindings)) {
+        return drop(number, because: reason, quantization)
+      }
+      let load = try load(number, quantization)
       for mapping in mappings {
         if mapping.role.isExpert, bindings.expert == nil {
           try readStacked(load, mapping, bindings, number, heads, expertCount, into: &canonical)
           continue
         }
+        let role = RoleInstance(role: mapping.role, bindings: bindings)
+        if let part = mapping.latent {
+          try place(load, part, role, number, heads, into: &canonical)
+          continue
+        }
         let node = try applying(mapping.steps, to: load, heads)
-        try place(
-          node, RoleInstance(role: mapping.role, bindings: bindings), number, into: &canonical)
+        try place(node, role, number, into: &canonical)
       }
     }
   }
@@ -155,6 +216,24 @@ public struct ModelGraph: Sendable {
     canonical.order.append(role)
   }
 
+  /// Takes one part of MLA's up-projection, and joins it with the other.
+  private mutating func place(
+    _ node: NodeID, _ part: Mapping.Latent, _ role: RoleInstance, _ number: Int,
+    _ heads: HeadCounts?, into canonical: inout CanonicalTensors
+  ) throws(Failure) {
+    guard let other = canonical.latents.removeValue(forKey: role) else {
+      canonical.latents[role] = (part, node, number)
+      return
+    }
+    guard other.part != part else {
+      throw Failure(
+        .badInput, "two tensors have the same role", expected: "one", found: "a second \(role)")
+    }
+    let (keys, values) = part == .keys ? (node, other.node) : (other.node, node)
+    let joined = try joiningLatent(keys: keys, values: values, heads)
+    try place(joined, role, number, into: &canonical)
+  }
+
   // MARK: - From canonical to stored
 
   private mutating func write(
@@ -166,21 +245,24 @@ public struct ModelGraph: Sendable {
       []
     for role in canonical.order {
       let (node, source) = canonical.nodes[role]!  // every role of `order` has a node
-      guard let mapping = dialect.writing(role.role) else {
+      let mappings = dialect.writings(role.role)
+      guard let first = mappings.first else {
         throw Failure(
           .badInput, "the target has no name for the tensor's role",
           subject: .tensor(sources[source].name), expected: "a role of its table", found: "\(role)")
       }
-      if role.role.isExpert, !mapping.name.hasExpert {
+      if role.role.isExpert, !first.name.hasExpert {
         // An expert's role always binds the expert's number.
         stacked[role.bindings.layer, default: [:]][role.role, default: [:]][
           role.bindings.expert!] = (node, source)
         continue
       }
       do throws(Failure) {
-        let stored = try undoing(mapping.steps, of: node, heads)
-        let name = dialect.name(mapping, role.bindings)
-        pending.append((ranks[source], role.bindings.expert ?? 0, name, stored, role))
+        for (part, mapping) in mappings.enumerated() {
+          let stored = try undoing(mapping.steps, of: node, heads)
+          let name = dialect.name(mapping, role.bindings)
+          pending.append((ranks[source], role.bindings.expert ?? part, name, stored, role))
+        }
       } catch {
         throw error.located(subject: .tensor(sources[source].name))
       }
@@ -232,6 +314,8 @@ public struct ModelGraph: Sendable {
       case .half(let half): node = try self.half(half, of: node)
       case .interleavedHeads(let which):
         node = try regrouped(node, which, heads, from: .pairs)
+      case .latent:
+        throw Failure(.defect, "a part cannot be read on its own")
       }
     }
     return node
@@ -248,6 +332,8 @@ public struct ModelGraph: Sendable {
         throw Failure(.defect, "a half cannot be written on its own")
       case .interleavedHeads(let which):
         node = try regrouped(node, which, heads, from: .halves)
+      case .latent(let part):
+        node = try latent(part, of: node, heads)
       }
     }
     return node

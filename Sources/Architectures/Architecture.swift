@@ -38,7 +38,7 @@ public struct Architecture: Sendable {
   public let source: String
 
   public static let all: [Architecture] = [
-    llama, mistral, mixtral, qwen2, qwen3, qwen3moe, bert, gpt2,
+    llama, mistral, mixtral, qwen2, qwen3, qwen3moe, deepseekV2, deepseekV3, kimiK2, bert, gpt2,
   ]
 
   init(
@@ -77,8 +77,11 @@ public struct Architecture: Sendable {
   /// - Throws: `badInput` naming the known ones when it names none of them.
   public static func of(_ config: ModelConfig) throws(Failure) -> Architecture {
     let stated = config.json["architectures"]?.array?.first?.string
-    if let stated, let known = all.first(where: { $0.identifiers.contains(stated) }) {
-      return known
+    if let stated {
+      // Some models state the class of another family, whose code runs them.
+      let known = all.filter { $0.identifiers.contains(stated) }
+      let type = config.json["model_type"]?.string
+      if let exact = known.first(where: { $0.modelType == type }) ?? known.first { return exact }
     }
     throw Failure(
       .badInput, "the architecture is unknown; 'port inspect' and '--to safetensors' still work",

@@ -43,6 +43,12 @@ public struct Dialect: Sendable {
     mappings.first { $0.role == role }
   }
 
+  /// How a role is written: the first of its mappings, with the others where it is only a part.
+  public func writings(_ role: Role) -> [Mapping] {
+    guard let first = writing(role) else { return [] }
+    return first.latent == nil ? [first] : mappings.filter { $0.role == role && $0.latent != nil }
+  }
+
   public func name(_ mapping: Mapping, _ bindings: NamePattern.Bindings) -> ByteString {
     ByteString((prefixes.first ?? "") + mapping.name.name(bindings).text)
   }

@@ -140,6 +140,18 @@ extension Hyperparameter {
   }
 }
 
+extension [Hyperparameter] {
+  /// The rows with those of the same keys in their places.
+  func replacing(_ rows: Hyperparameter...) -> [Hyperparameter] {
+    map { row in rows.first { $0.key == row.key } ?? row }
+  }
+
+  /// The rows without those of some keys.
+  func without(_ keys: String...) -> [Hyperparameter] {
+    filter { !keys.contains($0.key) }
+  }
+}
+
 extension ModelConfig {
   /// Key and value heads: as given, as many as heads when `null`, the default when absent.
   func keyValueHeadCount(default fallback: Int?) throws(Failure) -> Int {

@@ -10,6 +10,20 @@ public struct Mapping: Sendable {
     case half(Int)
     /// Each head's rows hold neighbouring pairs instead of two halves.
     case interleavedHeads(Heads)
+    /// One half of MLA's up-projection, head by head: the keys' rows, transposed, or the values'.
+    /// The two stored tensors together are one of the canonical form.
+    case latent(Latent)
+  }
+
+  /// Which rows of each head of MLA's up-projection.
+  public enum Latent: Sendable, Hashable, CaseIterable {
+    case keys, values
+  }
+
+  /// Which part of the canonical tensor the stored one is; nil when it is the whole.
+  public var latent: Latent? {
+    for case .latent(let part) in steps { return part }
+    return nil
   }
 
   /// Which heads the rows belong to.

@@ -15,6 +15,15 @@ public enum Role: String, Sendable, Hashable, CaseIterable {
   case attentionValue = "attention value"
   /// Query, key and value rows one after another.
   case attentionFusedQKV = "attention fused QKV"
+  /// MLA: from the hidden state down to the queries' latent, its norm, and up to the queries.
+  case attentionQueryDown = "attention query down"
+  case attentionQueryDownNorm = "attention query down norm"
+  case attentionQueryUp = "attention query up"
+  /// MLA: from the hidden state down to the latent of keys and values and the rotated key that all
+  /// heads share; its norm; and up to each head's keys, then its values.
+  case attentionKeyValueDown = "attention key and value down"
+  case attentionKeyValueDownNorm = "attention key and value down norm"
+  case attentionKeyValueUp = "attention key and value up"
   case attentionOutput = "attention output"
   case attentionQueryNorm = "attention query norm"
   case attentionKeyNorm = "attention key norm"
@@ -25,11 +34,25 @@ public enum Role: String, Sendable, Hashable, CaseIterable {
   case feedForwardUp = "feed-forward up"
   case feedForwardDown = "feed-forward down"
   case router = "router"
+  /// Added to the router's scores when experts are chosen, not when they are weighted.
+  case routerCorrection = "router correction"
   case expertGate = "expert gate"
   case expertUp = "expert up"
   case expertDown = "expert down"
+  /// The expert that every token passes through.
+  case sharedExpertGate = "shared expert gate"
+  case sharedExpertUp = "shared expert up"
+  case sharedExpertDown = "shared expert down"
   /// The norm after the feed-forward part in post-norm models.
   case layerOutputNorm = "layer output norm"
+  /// Multi-token prediction: a layer after the last takes the next token's embedding and the hidden
+  /// state, each with its norm, through a projection; its own norm and head follow.
+  case nextTokenEmbedding = "next-token embedding"
+  case nextTokenEmbeddingNorm = "next-token embedding norm"
+  case nextTokenHiddenNorm = "next-token hidden norm"
+  case nextTokenProjection = "next-token projection"
+  case nextTokenOutputNorm = "next-token output norm"
+  case nextTokenOutput = "next-token output head"
   /// Divisors of the RoPE frequencies.
   case ropeFactors = "RoPE factors"
 }

@@ -6,6 +6,8 @@ import WeightFormats
 /// Which encoding each output gets, by the target's rule and the user's exceptions.
 struct EncodingChoice {
   let rule: GGUFTypeRule
+  /// Whether quantized tensors stay codes and scales.
+  let keepsCodes: Bool
   private let target: Target
   private let isLossless: Bool
   /// Whether the tensors are in types that GGUF holds as they are.
@@ -25,6 +27,7 @@ struct EncodingChoice {
     let sources = source.conversionOrder.map { source.tensors[$0].type }
     target = request.target
     isLossless = scheme == .lossless
+    keepsCodes = request.keepsCodes(scheme)
     isFromGGUF = source.format == .gguf
     rule = GGUFTypeRule(scheme, sources: sources)
     lossless = GGUFTypeRule(.lossless, sources: sources)
@@ -59,7 +62,10 @@ struct EncodingChoice {
         return type.encoding
       }
       return rule.encoding(of: name, type)
-    case .safetensors: return safetensorsEncoding(type.encoding, asked: rule.matrices)
+    case .safetensors:
+      // Its bits decide which experts are taken, so that checkpoints hold it wider than the rest.
+      if name.hasSuffix(".e_score_correction_bias") { return unchanged(name, type) }
+      return safetensorsEncoding(type.encoding, asked: rule.matrices)
     }
   }
 

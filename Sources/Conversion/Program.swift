@@ -15,7 +15,7 @@ struct Program {
   ///   converted.
   init(_ source: Checkpoint, _ request: ConversionRequest) throws(Failure) {
     scheme = try request.target.scheme(named: request.scheme)
-    model = try source.model(for: request.target)
+    model = try source.model(for: request.target, keepsCodes: request.keepsCodes(scheme))
     choice = try EncodingChoice(request, scheme, source, model)
     var graph = model.model.graph
     graph.outputs = []
@@ -38,4 +38,9 @@ struct Program {
     }
     self.graph = graph
   }
+}
+
+extension ConversionRequest {
+  /// Whether quantized tensors stay codes and scales: when no tensor is to become another.
+  func keepsCodes(_ scheme: Scheme) -> Bool { scheme == .lossless && overrides.isEmpty }
 }

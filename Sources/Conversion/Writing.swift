@@ -199,7 +199,7 @@ struct Writing {
     if source.format == .gguf {
       try writeConfig(source, model, tensors)
     } else {
-      try copySmallFiles(source, dtype: choice.rule.matrices)
+      try copySmallFiles(source, choice)
     }
   }
 
@@ -219,41 +219,33 @@ struct Writing {
     self.warnings += warnings
   }
 
+  /// The source's config, saying how the tensors are stored now.
+  private func configText(
+    _ bytes: [UInt8], file: String, _ choice: EncodingChoice
+  ) throws(Failure) -> [UInt8] {
+    var config = try ConfigText(bytes, file: file)
+    if !choice.keepsCodes { config.remove(["quantization_config", "compression_config"]) }
+    if case .plain(let dtype) = choice.rule.matrices, let name = dtype.torchName {
+      config.replace(["torch_dtype", "dtype"], by: name)
+    }
+    return config.bytes
+  }
+
   /// Config, tokenizer and what else a checkpoint folder holds beside the weights.
   private mutating func copySmallFiles(
-    _ source: Checkpoint, dtype: Encoding?
+    _ source: Checkpoint, _ choice: EncodingChoice
   ) throws(Failure) {
     guard let folder = source.folder, folder.contains("config.json") else { return }
     let endings = [".json", ".txt", ".model", ".jinja", ".md", ".tiktoken", ".py"]
     for name in folder.names
     where endings.contains(where: { name.hasSuffix($0) }) && !name.hasSuffix(".index.json") {
       guard var bytes = try folder.bytes(of: name) else { continue }
-      if name == "config.json", case .plain(let dtype) = dtype {
-        bytes = try configText(bytes, stating: dtype, file: folder.path(of: name))
+      if name == "config.json" {
+        bytes = try configText(bytes, file: folder.path(of: name), choice)
       }
       sidecars.append((name, bytes))
     }
   }
-}
-
-/// A config with its dtype replaced, and not another byte changed.
-private func configText(
-  _ bytes: [UInt8], stating dtype: DType, file: String
-) throws(Failure) -> [UInt8] {
-  guard let name = dtype.torchName else { return bytes }
-  var value: Range<Int>?
-  var scanner = JSONScanner(bytes, file: file)
-  try scanner.object { (s, key, _) throws(Failure) in
-    guard key == "torch_dtype" || key == "dtype", try s.nextKind() == .string else {
-      return try s.skipValue()
-    }
-    let start = s.offset
-    _ = try s.string()
-    value = start..<s.offset
-  }
-  guard let value else { return bytes }
-  return Array(bytes[..<value.lowerBound]) + Array("\"\(name)\"".utf8)
-    + Array(bytes[value.upperBound...])
 }
 
 extension Checkpoint {

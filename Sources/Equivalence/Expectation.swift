@@ -22,6 +22,8 @@ struct Expectation: Sendable {
   let architecture: Architecture?
   let config: ModelConfig?
   let warnings: [String]
+  /// Whether both ends hold the same codes with scales beside them.
+  let keepsCodes: Bool
 
   /// - Throws: `badInput` when the source cannot be read as a model of its kind.
   init(source: Checkpoint, converted: Checkpoint) throws(Failure) {
@@ -34,7 +36,11 @@ struct Expectation: Sendable {
         expected: Target.all.map(\.name.rawValue).joined(separator: " or "),
         found: converted.format.rawValue)
     }
-    let model = try source.model(for: target)
+    // A copy of codes and scales holds the source's own scales.
+    let quantization = try SourceQuantization(of: source)
+    keepsCodes =
+      quantization?.scaleTensors.contains { converted[source.tensors[$0].name] != nil } ?? false
+    let model = try source.model(for: target, keepsCodes: keepsCodes)
     graph = model.model.graph
     tensors = zip(model.model.graph.outputs, model.model.roles).map {
       Tensor(name: $0.name, node: $0.node, role: $1)

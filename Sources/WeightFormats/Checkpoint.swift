@@ -94,7 +94,7 @@ public struct Checkpoint: Sendable {
   public subscript(name: ByteString) -> Tensor? { position(of: name).map { tensors[$0] } }
 
   /// The position of a tensor in `tensors`.
-  func position(of name: ByteString) -> Int? { positions[name] }
+  public func position(of name: ByteString) -> Int? { positions[name] }
 
   /// - Units: bytes of all tensors; saturates.
   public var payloadByteCount: Int {

@@ -5,7 +5,9 @@ import WeightFormats
 
 /// What the reference converter wrote for one checkpoint and type; see `Fixtures/targets`.
 struct Golden: Sendable, CustomTestStringConvertible {
-  /// The folder under `Fixtures/models/seeded`.
+  /// The folder under `Fixtures/targets`.
+  let folder: String
+  /// The folder under `Fixtures/models`, or under `seeded` or `seeded-ascend` there.
   let checkpoint: String
   let type: String
 
@@ -17,17 +19,28 @@ struct Golden: Sendable, CustomTestStringConvertible {
       + "/Fixtures"
   }()
 
-  static let all: [Golden] = {
-    let folder = try? Folder(path: fixtures + "/targets/gguf")
-    return (folder?.names ?? []).filter { $0.hasSuffix(".json") }.compactMap { name in
-      let parts = name.utf8.split(separator: UInt8(ascii: "."))
+  /// Those of one folder under `Fixtures/targets`.
+  static func all(in name: String) -> [Golden] {
+    let folder = try? Folder(path: fixtures + "/targets/" + name)
+    return (folder?.names ?? []).filter { $0.hasSuffix(".json") }.compactMap { file in
+      let parts = file.utf8.split(separator: UInt8(ascii: "."))
       guard parts.count == 3 else { return nil }
-      return Golden(checkpoint: String(Substring(parts[0])), type: String(Substring(parts[1])))
+      return Golden(
+        folder: name, checkpoint: String(Substring(parts[0])), type: String(Substring(parts[1])))
     }
-  }()
+  }
+
+  static let all = all(in: "gguf") + all(in: "gguf-ascend")
+
+  /// Where the checkpoint lies.
+  var path: String {
+    let places = ["seeded", "seeded-ascend"].map { "\(Golden.fixtures)/models/\($0)/\(checkpoint)" }
+    return places.first { (try? Folder(path: $0)) != nil }
+      ?? "\(Golden.fixtures)/models/\(checkpoint)"
+  }
 
   func json() throws -> JSON {
-    let folder = try Folder(path: Golden.fixtures + "/targets/gguf")
+    let folder = try Folder(path: "\(Golden.fixtures)/targets/\(self.folder)")
     return try #require(try folder.json("\(checkpoint).\(type).json"))
   }
 }

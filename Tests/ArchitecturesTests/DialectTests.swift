@@ -102,7 +102,9 @@ import Testing
   }
 
   @Test func identifiersAreUnique() {
-    let identifiers = Architecture.all.flatMap(\.identifiers)
+    let identifiers = Architecture.all.flatMap { row in
+      row.identifiers.map { [$0, row.modelType] }
+    }
     #expect(Set(identifiers).count == identifiers.count)
     #expect(Set(DialectTests.all).count == DialectTests.all.count)
   }

@@ -39,6 +39,21 @@ import Testing
     return values
   }
 
+  /// What the rows of DeepSeek's family have in common.
+  private func latent(
+    context: UInt32, _ more: [String: MetadataValue]
+  ) -> [String: MetadataValue] {
+    var values = decoder(
+      context: context, keyValueHeads: 1, epsilon: 1e-6, base: 10000, headLength: nil)
+    values.merge([
+      "vocab_size": .uint32(100), "attention.kv_lora_rank": .uint32(512),
+      "attention.key_length": .uint32(576), "attention.value_length": .uint32(512),
+      "attention.key_length_mla": .uint32(192), "attention.value_length_mla": .uint32(128),
+      "rope.dimension_count": .uint32(64),
+    ]) { $1 }
+    return values.merging(more) { $1 }
+  }
+
   /// The defaults of transformers' config classes.
   @Test func defaultsAreThoseOfTransformers() throws {
     let llama: [String: MetadataValue] = [
@@ -73,6 +88,33 @@ import Testing
         .qwen3moe, "",
         decoder(context: 32768, keyValueHeads: 4, epsilon: 1e-6, base: 10000, headLength: nil)
           .merging(["expert_feed_forward_length": .uint32(768)]) { $1 }
+      ),
+      (
+        .deepseekV2, #", "vocab_size": 100"#,
+        latent(
+          context: 2048,
+          [
+            "leading_dense_block_count": .uint32(0), "attention.q_lora_rank": .uint32(1536),
+            "expert_feed_forward_length": .uint32(1407), "expert_shared_count": .uint32(2),
+            "expert_weights_scale": .float32(1),
+          ])
+      ),
+      (
+        .deepseekV3, #", "vocab_size": 100"#,
+        latent(
+          context: 4096,
+          [
+            "leading_dense_block_count": .uint32(3), "attention.q_lora_rank": .uint32(1536),
+            "expert_feed_forward_length": .uint32(2048), "expert_shared_count": .uint32(1),
+            "expert_weights_scale": .float32(2.5), "expert_weights_norm": .bool(true),
+            "expert_group_count": .uint32(8), "expert_group_used_count": .uint32(4),
+          ])
+      ),
+      (
+        .kimiK2, #", "vocab_size": 100"#,
+        latent(
+          context: 131_072,
+          ["leading_dense_block_count": .uint32(0), "expert_shared_count": .uint32(0)])
       ),
       (
         .bert, "",

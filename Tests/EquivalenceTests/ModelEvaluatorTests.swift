@@ -31,7 +31,10 @@ struct RecordedOutput {
 
 /// The checkpoints whose models the reference kernels run, with the folder of each.
 let runnableModels =
-  seededModels.map { "seeded/\($0)" } + ["tiny-qwen2", "tiny-llama"]
+  seededModels.map { "seeded/\($0)" } + [
+    "tiny-qwen2", "tiny-llama", "tiny-deepseek-v3", "seeded-ascend/deepseek-v2-lite",
+    "seeded-ascend/kimi-k2", "seeded-ascend/llama-fp8-channel", "seeded-ascend/llama-fp8-tensor",
+  ]
 
 func run(
   _ path: String, _ ids: [Int], jobs: Int = 2
@@ -86,8 +89,9 @@ func run(
     }
   }
 
-  /// GGUF names, stores and describes a model in another way; in F32 it is the same model.
-  @Test(arguments: runnableModels)
+  /// GGUF names, stores and describes a model in another way; in F32 it is the same model. One
+  /// checkpoint has no tokenizer, which GGUF needs.
+  @Test(arguments: runnableModels.filter { !$0.hasSuffix("kimi-k2") })
   func isTheSameThroughGGUF(_ model: String) throws {
     let scratch = try Scratch()
     let source = "\(fixtures)/models/\(model)"
@@ -99,7 +103,8 @@ func run(
       (expected.rows.values.map { $0 * $0 }.reduce(0, +) / Double(expected.rows.values.count))
       .squareRoot()
     for (a, b) in zip(expected.rows.values, found.rows.values) {
-      #expect(abs(a - b) / scale < 1e-7)
+      // The factor of YaRN's multiplier is rounded twice on its way.
+      #expect(abs(a - b) / scale < (model.contains("deepseek") ? 3e-7 : 1e-7))
     }
     #expect(expected.rows.values.count == found.rows.values.count)
     #expect(expected.choices.map { $0.map(\.experts) } == found.choices.map { $0.map(\.experts) })

@@ -22,7 +22,7 @@ ASCEND_CASES = {
     "seeded-ascend/llama-fp8-channel": ["f32", "auto"],
 }
 PRE_TOKENIZERS = {"llama3": "llama-bpe", "qwen": "qwen2", "gpt2": "gpt-2", "bert": "jina-v2-en",
-                  "deepseek-v2": "deepseek-llm", "tiny-deepseek-v3": "deepseek-v3"}
+                  "deepseek-v2": "deepseek-coder", "tiny-deepseek-v3": "deepseek-v3"}
 FOLDERS = ("seeded", "seeded-ascend", "models")
 SCALARS = {
     "UINT8": "<B", "INT8": "<b", "UINT16": "<H", "INT16": "<h", "UINT32": "<I", "INT32": "<i", "UINT64": "<Q",

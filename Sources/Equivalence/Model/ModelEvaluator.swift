@@ -276,17 +276,61 @@ struct ModelEvaluator: Sendable {
 // MARK: - Parts that only models with latent attention have
 
 extension ModelEvaluator {
+  /// - Source: transformers `modeling_deepseek_v3.py`, `DeepseekV3Attention`.
   private func latentAttention(
     _ x: Rows, _ layer: Int, _ settings: DecoderSettings
   ) throws(Failure) -> Rows {
-    throw Failure(
-      .usage, "latent attention needs tensors that have no role", expected: "an attention by heads",
-      found: "multi-head latent attention")
+    func role(_ role: Role) -> RoleInstance { RoleInstance(role, layer: layer) }
+    guard let latent = settings.latent else { throw Failure(.defect, "the model has no latent") }
+    var query: Rows
+    if weights.has(role(.attentionQueryDown)) {
+      let down = try weights.linear(x, role(.attentionQueryDown))
+      let normed = try rmsNorm(down, .attentionQueryDownNorm, layer, latent.epsilon)
+      query = try weights.linear(normed, role(.attentionQueryUp))
+    } else {
+      query = try weights.linear(x, role(.attentionQuery))
+    }
+    let length = latent.plainLength + latent.rotatedLength
+    guard query.width == settings.headCount * length else {
+      throw misfit(
+        .attentionQueryUp, layer, "\(settings.headCount) heads of \(length)", query.width)
+    }
+    query = settings.rotary.rotating(query, headLength: length, offset: latent.plainLength)
+    let down = try weights.linear(
+      x, role(.attentionKeyValueDown), width: latent.latentLength + latent.rotatedLength)
+    let normed = try rmsNorm(
+      down.columns(0..<latent.latentLength), .attentionKeyValueDownNorm, layer, latent.epsilon)
+    let expanded = try weights.linear(normed, role(.attentionKeyValueUp))
+    guard expanded.width % settings.headCount == 0,
+      expanded.width / settings.headCount > latent.plainLength
+    else {
+      throw misfit(
+        .attentionKeyValueUp, layer,
+        "\(settings.headCount) heads with more than \(latent.plainLength)", expanded.width)
+    }
+    let (key, value) = latentKeysAndValues(
+      expanded: expanded,
+      rotated: settings.rotary.rotating(
+        down.columns(latent.latentLength..<down.width), headLength: latent.rotatedLength),
+      headCount: settings.headCount, plainLength: latent.plainLength)
+    let mixed = ReferenceKernels.attention(
+      query: query, key: key, value: value, headCount: settings.headCount,
+      keyValueHeadCount: settings.headCount, scale: settings.attentionScale,
+      mask: AttentionMask(window: settings.windows[layer]))
+    return try weights.linear(mixed, role(.attentionOutput), width: x.width)
   }
 
-  private func correction(_ layer: Int, _ count: Int) throws(Failure) -> [Double]? { nil }
+  private func correction(_ layer: Int, _ count: Int) throws(Failure) -> [Double]? {
+    try weights.optionalVector(RoleInstance(.routerCorrection, layer: layer), count: count)
+  }
 
   private func sharedExpert(
     _ x: Rows, _ layer: Int, _ activation: Activation
-  ) throws(Failure) -> Rows? { nil }
+  ) throws(Failure) -> Rows? {
+    guard weights.has(RoleInstance(.sharedExpertGate, layer: layer)) else { return nil }
+    return try gated(
+      x, activation, gate: RoleInstance(.sharedExpertGate, layer: layer),
+      up: RoleInstance(.sharedExpertUp, layer: layer),
+      down: RoleInstance(.sharedExpertDown, layer: layer))
+  }
 }
