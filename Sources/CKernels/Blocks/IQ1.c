@@ -114,15 +114,19 @@ static int search_group(
   struct cut_sums sums;
   int half_count = group->count == 32 ? 32 : 8;
   steps->sort(group->count, group->x, order);
+  float x[2] = {0, 0}, w[2] = {0, 0};
   memset(&sums, 0, sizeof sums);
   for (int i = 0; i < group->count; i++) {
-    int element = order[i], half = element / half_count;
-    for (int h = 0; h < 2; h++) {
-      sums.x[h][i + 1] = sums.x[h][i];
-      sums.w[h][i + 1] = sums.w[h][i];
+    int element = order[i];
+    float weight = group->w[element], product = weight * group->x[element];
+    for (int half = 0; half < 2; half++) {
+      // Adding 0 changes nothing, since no sum is −0.
+      int is_here = element / half_count == half;
+      x[half] += is_here ? product : 0;
+      w[half] += is_here ? weight : 0;
+      sums.x[half][i + 1] = x[half];
+      sums.w[half][i + 1] = w[half];
     }
-    sums.x[half][i + 1] += group->w[element] * group->x[element];
-    sums.w[half][i + 1] += group->w[element];
   }
   struct cut cut = steps->cut(&sums);
   if (cut.first < 0) return -1;
@@ -224,7 +228,7 @@ void port_encode_with_iq1_m(const struct block *block, uint8_t *to, const struct
   struct iq1_m *out = (struct iq1_m *)to;
   const struct port_codebook *book = block->codebook;
   memset(out, 0, sizeof *out);
-  float energy = 2 * sum_of_squares(block->values, SUPER) / SUPER;
+  float energy = block->importance ? 2 * sum_of_squares(block->values, SUPER) / SUPER : 0;
   float scales[16] = {0}, most = 0;
   int down[16] = {0};
   for (int i = 0; i < 16; i++) {

@@ -25,8 +25,8 @@ struct cut {
 /// The sums over the elements below each cut, one more than there are elements, and room to read
 /// beyond.
 struct cut_sums {
-  float x[2][64];  // Σ w x, of each half
-  float w[2][64];  // Σ w
+  float x[2][48];  // Σ w x, of each half
+  float w[2][48];  // Σ w
 };
 
 /// The steps of the search that every path does its own way.

@@ -68,47 +68,77 @@ INLINE void take_better(
   }
 }
 
-/// Numerators and denominators for the cuts at `first` and LANES places from `second` on, as the
-/// portable searches have them: two ways for groups of 32 (IQ1_S), four for groups of 16 (IQ1_M).
-INLINE void evaluate_cuts(
-  int count, const struct cut_sums *sums, int first, int second, floats *qx, floats *q2
-) {
-  if (count == 32) {
-    const float *x = sums->x[0], *w = sums->w[0];
-    floats middle_x = load(x + second) - all(x[first]), upper_x = all(x[32]) - load(x + second);
-    floats middle_w = load(w + second) - all(w[first]), upper_w = all(w[32]) - load(w + second);
+/// What each place adds to numerators and denominators as the first and as the second cut, in two ways
+/// for groups of 32 (IQ1_S), in two for each half for groups of 16 (IQ1_M).
+struct cut_terms {
+  float first_x[2][48], second_x[2][48];
+  float first_2[4][48], second_2[4][48];
+};
+
+INLINE void prepare_cuts(int count, const struct cut_sums *sums, struct cut_terms *terms) {
+  for (int i = 0; i < count + 1; i += LANES) {
     for (int down = 0; down < 2; down++) {
       const float *v = port_values_iq1[down];
-      qx[down] = all((x[first] - x[0]) * v[0]) + middle_x * all(v[1]) + upper_x * all(v[2]);
-      q2[down] = all((w[first] - w[0]) * v[0] * v[0]) + middle_w * all(v[1]) * all(v[1])
-        + upper_w * all(v[2]) * all(v[2]);
+      floats low = all(v[0]), high = all(v[2]);
+      if (count == 32) {
+        floats x = load(sums->x[0] + i), w = load(sums->w[0] + i);
+        store(terms->first_x[down] + i, (x - all(sums->x[0][0])) * low);
+        store(terms->second_x[down] + i, (all(sums->x[0][32]) - x) * high);
+        store(terms->first_2[down] + i, (w - all(sums->w[0][0])) * low * low);
+        store(terms->second_2[down] + i, (all(sums->w[0][32]) - w) * high * high);
+        continue;
+      }
+      for (int half = 0; half < 2; half++) {
+        float all_high = sums->w[half][16] * v[2] * v[2];
+        floats w = load(sums->w[half] + i);
+        floats first = w * all(v[0] * v[0] - v[1] * v[1]);
+        store(terms->first_2[2 * half + down] + i, all(all_high) + first);
+        store(terms->second_2[2 * half + down] + i, w * all(v[1] * v[1] - v[2] * v[2]));
+      }
+    }
+  }
+}
+
+/// Numerators and denominators for the cuts at `first` and LANES places from `second` on, as the
+/// portable searches have them: two ways for groups of 32, four for groups of 16.
+INLINE void evaluate_cuts(
+  int count, const struct cut_sums *sums, const struct cut_terms *terms, int first, int second,
+  floats *qx, floats *q2
+) {
+  if (count == 32) {
+    floats middle_x = load(sums->x[0] + second) - all(sums->x[0][first]);
+    floats middle_w = load(sums->w[0] + second) - all(sums->w[0][first]);
+    for (int down = 0; down < 2; down++) {
+      floats v = all(port_values_iq1[down][1]);
+      qx[down] = all(terms->first_x[down][first]) + middle_x * v
+        + load(terms->second_x[down] + second);
+      q2[down] = all(terms->first_2[down][first]) + middle_w * v * v
+        + load(terms->second_2[down] + second);
     }
     return;
   }
-  floats part_x[2][2], part_2[2][2];
-  for (int half = 0; half < 2; half++) {
-    const float *x = sums->x[half], *w = sums->w[half];
+  floats part_x[4], part_2[4];
+  for (int part = 0; part < 4; part++) {
+    const float *x = sums->x[part >> 1];
     floats below = all(x[first]) + load(x + second);
-    for (int down = 0; down < 2; down++) {
-      const float *v = port_values_iq1[down];
-      float fixed = w[16] * v[2] * v[2] + w[first] * (v[0] * v[0] - v[1] * v[1]);
-      part_x[half][down] = all(x[16] * v[2]) - below;
-      part_2[half][down] = all(fixed) + load(w + second) * all(v[1] * v[1] - v[2] * v[2]);
-    }
+    part_x[part] = all(x[16] * port_values_iq1[part & 1][2]) - below;
+    part_2[part] = all(terms->first_2[part][first]) + load(terms->second_2[part] + second);
   }
   for (int down = 0; down < 4; down++) {
-    qx[down] = part_x[0][down >> 1] + part_x[1][down & 1];
-    q2[down] = part_2[0][down >> 1] + part_2[1][down & 1];
+    qx[down] = part_x[down >> 1] + part_x[2 + (down & 1)];
+    q2[down] = part_2[down >> 1] + part_2[2 + (down & 1)];
   }
 }
 
 /// Every cut in order, as the portable searches.
-INLINE struct cut search_in_order(int count, const struct cut_sums *sums) {
+INLINE struct cut search_in_order(
+  int count, const struct cut_sums *sums, const struct cut_terms *terms
+) {
   struct best_cut best = {{-1, -1, 0, 0}, -0x1.fffffep127f};
   for (int first = 0; first <= count; first++) {
     for (int second = first; second <= count; second += LANES) {
       floats qx[4], q2[4];
-      evaluate_cuts(count, sums, first, second, qx, q2);
+      evaluate_cuts(count, sums, terms, first, second, qx, q2);
       unsigned valid = lanes_below(count + 1 - second);
       take_better(count == 32 ? 2 : 4, first, second, qx, q2, valid, &best);
     }
@@ -117,12 +147,14 @@ INLINE struct cut search_in_order(int count, const struct cut_sums *sums) {
 }
 
 /// The greatest score of some likely cuts; 0 when there is none.
-INLINE float likely_score(int count, const struct cut_sums *sums) {
+INLINE float likely_score(
+  int count, const struct cut_sums *sums, const struct cut_terms *terms
+) {
   floats most = all(0), numbers = to_floats(lane_numbers());
   for (int i = 0; i < 4; i++) {
     int first = count * (2 + i) / 12, second = count == 32 ? 17 : first;
     floats qx[4], q2[4];
-    evaluate_cuts(count, sums, first, second, qx, q2);
+    evaluate_cuts(count, sums, terms, first, second, qx, q2);
     mask valid = is_less(numbers, all((float)(count + 1 - second)));
     for (int way = 0; way < (count == 32 ? 2 : 4); way++) {
       floats score = qx[way] / q2[way] * qx[way];
@@ -134,22 +166,31 @@ INLINE float likely_score(int count, const struct cut_sums *sums) {
 
 /// The cut of the greatest score, where it leads by more than rounding could have taken: then the
 /// order does not matter.
-INLINE struct cut search_cut(int count, const struct cut_sums *sums) {
+INLINE struct cut search_prepared_cut(
+  int count, const struct cut_sums *sums, const struct cut_terms *terms
+) {
   enum { ROOM = 64 };
   const float lead = 2e-6f;
+  const int ways = count == 32 ? 2 : 4;
   struct best_cut best = {{-1, -1, 0, 0}, 0};
   float scores[ROOM];
   int found = 0;
-  float bound = likely_score(count, sums);
-  if (!(bound > 1e-30f && bound < 1e30f)) return search_in_order(count, sums);
+  float bound = likely_score(count, sums, terms);
+  if (!(bound > 1e-30f && bound < 1e30f)) return search_in_order(count, sums, terms);
   bound *= 1 - 2 * lead;
   for (int first = 0; first <= count; first++) {
     for (int second = first; second <= count; second += LANES) {
       floats qx[4], q2[4];
-      evaluate_cuts(count, sums, first, second, qx, q2);
-      for (int way = 0; way < (count == 32 ? 2 : 4); way++) {
-        mask m = both(is_less(all(0), q2[way]), is_less(all(bound) * q2[way], qx[way] * qx[way]));
-        unsigned better = bits_of(m) & lanes_below(count + 1 - second);
+      evaluate_cuts(count, sums, terms, first, second, qx, q2);
+      mask beats[4], any;
+      for (int way = 0; way < ways; way++) {
+        beats[way] = is_less(all(bound) * q2[way], qx[way] * qx[way]);
+        any = way == 0 ? beats[0] : either(any, beats[way]);
+      }
+      if (!(bits_of(any) & lanes_below(count + 1 - second))) continue;
+      for (int way = 0; way < ways; way++) {
+        unsigned better = bits_of(both(is_less(all(0), q2[way]), beats[way]));
+        better &= lanes_below(count + 1 - second);
         if (!better) continue;
         float stored_scale[LANES], stored_score[LANES];
         floats scale = qx[way] / q2[way];
@@ -158,7 +199,7 @@ INLINE struct cut search_cut(int count, const struct cut_sums *sums) {
         for (; better; better &= better - 1) {
           int lane = __builtin_ctz(better);
           float score = stored_score[lane];
-          if (found == ROOM) return search_in_order(count, sums);
+          if (found == ROOM) return search_in_order(count, sums, terms);
           scores[found++] = score;
           if (!(score > best.score)) continue;
           best.cut = (struct cut){first, second + lane, way, stored_scale[lane]};
@@ -173,8 +214,14 @@ INLINE struct cut search_cut(int count, const struct cut_sums *sums) {
   for (int i = 0; i < found; i++) leading += scores[i] >= best.score * (1 - lead);
   // The squares that were compared must be normal numbers, also those of rivals.
   float qx = best.score / best.cut.scale;
-  if (leading != 1 || !(qx * qx > 1e-30f && qx * qx < 1e30f)) return search_in_order(count, sums);
+  if (leading != 1 || !(qx * qx > 1e-30f && qx * qx < 1e30f)) return search_in_order(count, sums, terms);
   return best.cut;
+}
+
+INLINE struct cut search_cut(int count, const struct cut_sums *sums) {
+  struct cut_terms terms;
+  prepare_cuts(count, sums, &terms);
+  return search_prepared_cut(count, sums, &terms);
 }
 
 VECTOR static struct cut cut_iq1_s(const struct cut_sums *sums) { return search_cut(32, sums); }
