@@ -45,6 +45,9 @@ enum {
   DESCENT_BLOCKS = 32,
   /// Vectors that take turns.
   WAYS = 8,
+  /// The first code of a group whose codes are those where the search starts, and not made: they
+  /// matter only where the scale of the group is stored as 0.
+  NOT_MADE = 255,
 };
 
 struct descent_batch {
@@ -55,7 +58,7 @@ struct descent_batch {
   int searched_count;
 };
 
-/// Scales and codes of LANES groups where the search starts; notes which of them it may change.
+/// The scales of LANES groups where the search starts; notes which of them it may change.
 INLINE void start_descents(int limit, int first, struct descent_batch *batch) {
   struct k_groups *block = &batch->groups[first / 16];
   const float *values = batch->values + first * 16;
@@ -66,16 +69,7 @@ INLINE void start_descents(int limit, int first, struct descent_batch *batch) {
   unsigned negligible = bits_of(is_negligible);
   struct fit_lanes fit = begin_descent(16, limit, x, inverse, w, codes);
   store(block->scales + first % 16, chosen(is_negligible, all(0), scale_of_fit(fit)));
-  float inverses[LANES];
-  store(inverses, inverse);
-  for (int l = 0; l < LANES; l++) {
-    uint8_t *to = block->codes + (first % 16 + l) * 16;
-    if (negligible >> l & 1) {
-      memset(to, 0, 16);
-    } else {
-      quantize(16, values + l * 16, inverses[l], 0, -limit, limit - 1, to);
-    }
-  }
+  for (int l = 0; l < LANES; l++) block->codes[(first % 16 + l) * 16] = NOT_MADE;
   unsigned searched = may_descend(16, limit, x, w, codes, fit) & ~negligible;
   for (; searched; searched &= searched - 1) {
     batch->searched[batch->searched_count++] = first + __builtin_ctz(searched);
@@ -121,6 +115,31 @@ INLINE void finish_descents(
   }
 }
 
+/// The codes where the search of a group starts.
+VECTOR static void make_codes(int limit, const float *x, uint8_t *codes) {
+  float most = 0;
+  for (int i = 0; i < 16; i++) {
+    if (fabsf(x[i]) > fabsf(most)) most = x[i];
+  }
+  if (fabsf(most) < NEGLIGIBLE) {
+    memset(codes, 0, 16);
+  } else {
+    quantize(16, x, (float)-limit / most, 0, -limit, limit - 1, codes);
+  }
+}
+
+/// `requantize`, and the codes that stay where they were not made.
+VECTOR static void requantize_descended(
+  int count, const float *x, const float *scales, const float *offsets, int low, int high,
+  uint8_t *codes
+) {
+  for (int i = 0; i < 16; i++) {
+    uint8_t *own = codes + 16 * i;
+    if (scales[i] == 0 && *own == NOT_MADE) make_codes(high + 1, x + 16 * i, own);
+  }
+  requantize(count, x, scales, offsets, low, high, codes);
+}
+
 VECTOR static void encode_q3_k_plainly(const struct port_rows *rows, uint8_t *to) {
   const uint8_t *from = rows->values;
   size_t total = rows->row_count * (rows->row_length / SUPER);
@@ -138,7 +157,7 @@ VECTOR static void encode_q3_k_plainly(const struct port_rows *rows, uint8_t *to
         4, batch.searched + first, left < WAYS * LANES ? left : WAYS * LANES, &batch);
     }
     for (int b = 0; b < count; b++, to += 110) {
-      batch.groups[b].requantize = requantize;
+      batch.groups[b].requantize = requantize_descended;
       port_finish_q3_k(batch.values + b * SUPER, &batch.groups[b], to);
     }
   }
