@@ -47,6 +47,18 @@ extension Checkpoint {
           names, order, ModelConfig(config, file: folder.path(of: "config.json")))
       case (.gguf, .safetensors):
         return try ggufToHuggingFace(names, order)
+      case (.safetensors, .ascend910c), (.safetensors, .ascend910b):
+        guard let folder, let config else {
+          throw Failure(
+            .missingInput, "a model's config is needed to know its layers",
+            expected: "config.json beside the weights", found: "none")
+        }
+        return try huggingFaceToAscend(
+          names, ModelConfig(config, file: folder.path(of: "config.json")))
+      case (.gguf, .ascend910c), (.gguf, .ascend910b):
+        throw Failure(
+          .usage, "GGUF files are not converted to this target; --to safetensors comes first",
+          expected: "a Hugging Face checkpoint", found: "GGUF")
       case (.gguf, .gguf), (.safetensors, .safetensors):
         let quantization = keepsCodes ? nil : try SourceQuantization(of: self)
         return TargetModel(
@@ -64,6 +76,28 @@ extension Checkpoint {
       return failure.located(file: path)
     }
     return failure.located(file: files[tensor.file].source.name)
+  }
+
+  /// The tensors under their own names, in their own order, with their roles.
+  private func huggingFaceToAscend(
+    _ names: [SourceTensor], _ config: ModelConfig
+  ) throws(Failure) -> TargetModel {
+    let architecture = try Architecture.of(config)
+    guard architecture.mappings.contains(where: { $0.role == .feedForwardGate }) else {
+      throw Failure(
+        .usage, "models of this architecture are not converted to this target",
+        file: config.file, subject: .key("architectures"),
+        expected: "a decoder with gated feed-forward parts", found: architecture.name)
+    }
+    let model = try ModelGraph.translating(
+      names, order: Array(names.indices), from: architecture.huggingFace,
+      to: architecture.huggingFace, expertCount: try architecture.expertCount(config),
+      expertOrder: architecture.expertOrder, heads: try architecture.headCounts(config),
+      dequantizing: try SourceQuantization(of: self))
+    try model.checkLayersAreComplete(
+      try config.requiredCount(["num_hidden_layers", "n_layer"]), architecture)
+    return TargetModel(
+      model: model, architecture: architecture, config: config, warnings: [])
   }
 
   private func huggingFaceToGGUF(

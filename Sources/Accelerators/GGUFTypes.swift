@@ -11,7 +11,7 @@ public struct GGUFTypeRule: Sendable {
   ///   conversion; for `auto`, the first matrix in F16 or BF16 decides.
   public init(_ scheme: Scheme, sources: some Sequence<TensorType>) {
     switch scheme {
-    case .lossless, .mix: matrices = nil
+    case .lossless, .mix, .fp8Block128, .ascend: matrices = nil
     case .uniform(let encoding): matrices = encoding
     case .auto:
       let deciding = sources.first {

@@ -4,13 +4,19 @@ import TensorTypes
 public struct Target: Sendable {
   public enum Name: String, Sendable, Hashable, CaseIterable {
     case gguf, safetensors
+    case ascend910c = "ascend-910c"
+    case ascend910b = "ascend-910b"
+
+    /// Whether outputs are folders in the AscendV1 format.
+    public var isAscend: Bool { self == .ascend910c || self == .ascend910b }
   }
 
   public let name: Name
   /// Who reads the output.
   public let runtime: String
   public let schemes: [Scheme]
-  /// The scheme without `--quantize`; it loses nothing.
+  /// The scheme without `--quantize`; it loses nothing, but where the runtime is for quantized
+  /// models.
   public let defaultScheme: Scheme
   /// What fixes names and types.
   public let source: String
@@ -22,9 +28,17 @@ public struct Target: Sendable {
       defaultScheme: .lossless,
       source: "llama.cpp of llama-cpp-python 0.3.36, convert_hf_to_gguf.py"),
     Target(
-      name: .safetensors, runtime: "Hugging Face transformers", schemes: [.f32, .f16, .bf16],
-      defaultScheme: .lossless,
-      source: "safetensors 0.8.0; huggingface_hub 2.4.0"),
+      name: .safetensors, runtime: "Hugging Face transformers",
+      schemes: [.f32, .f16, .bf16, .fp8Block128], defaultScheme: .lossless,
+      source: "safetensors 0.8.0; huggingface_hub 2.4.0; DeepSeek-V3 inference/kernel.py"),
+    Target(
+      name: .ascend910c, runtime: "vLLM-Ascend on Ascend 910C",
+      schemes: AscendScheme.all.map(Scheme.ascend), defaultScheme: .ascend(AscendScheme.all[1]),
+      source: "vllm-ascend 0.23.0; msmodelslim 26.1.0"),
+    Target(
+      name: .ascend910b, runtime: "vLLM-Ascend on Ascend 910B",
+      schemes: AscendScheme.all.map(Scheme.ascend), defaultScheme: .ascend(AscendScheme.all[1]),
+      source: "vllm-ascend 0.23.0; msmodelslim 26.1.0"),
   ]
 
   /// The target of this name, in any case, `_` and `-` alike.
@@ -45,7 +59,8 @@ public struct Target: Sendable {
   /// - Throws: `usage` naming those that the target has.
   public func scheme(named name: String?) throws(Failure) -> Scheme {
     guard let name else { return defaultScheme }
-    let spelling = canonicalSpelling(GGUFMix.aliases[name.lowercased()] ?? name)
+    let aliases = self.name.isAscend ? AscendScheme.aliases : GGUFMix.aliases
+    let spelling = canonicalSpelling(aliases[name.lowercased()] ?? name)
     guard let scheme = schemes.first(where: { canonicalSpelling($0.name) == spelling }) else {
       throw Failure(
         .usage, "the target '\(self.name.rawValue)' has no such scheme",
@@ -72,6 +87,22 @@ public struct Target: Sendable {
   }
 }
 
+extension Target {
+  /// The type of this name, for a layer that the user singles out.
+  ///
+  /// - Throws: `usage` naming the known ones.
+  public func ascendType(named name: String) throws(Failure) -> AscendType {
+    let spelling = canonicalSpelling(name)
+    guard let type = AscendType.allCases.first(where: { $0.spelling == spelling }) else {
+      throw Failure(
+        .usage, "the target '\(self.name.rawValue)' has no such type",
+        expected: "one of " + AscendType.allCases.map(\.spelling).joined(separator: ", "),
+        found: "'\(name)'")
+    }
+    return type
+  }
+}
+
 /// Which encoding the tensors of an output get.
 public enum Scheme: Sendable, Hashable {
   /// What each tensor has already, as far as the target can hold it, else something wider.
@@ -82,6 +113,10 @@ public enum Scheme: Sendable, Hashable {
   case uniform(Encoding)
   /// Block types that llama.cpp's quantizer would choose.
   case mix(GGUFMix)
+  /// FP8 in blocks of 128×128 with scales beside them for projections, everything else as it is.
+  case fp8Block128
+  /// Types of vLLM-Ascend for linear layers.
+  case ascend(AscendScheme)
 
   public static let f32 = Scheme.uniform(.f32)
   public static let f16 = Scheme.uniform(.f16)
@@ -95,6 +130,8 @@ public enum Scheme: Sendable, Hashable {
     case .auto: "auto"
     case .uniform(let encoding): encoding.name.lowercased()
     case .mix(let mix): mix.name.rawValue
+    case .fp8Block128: QuantScheme.fp8Block128.name
+    case .ascend(let scheme): scheme.name
     }
   }
 }

@@ -67,11 +67,26 @@ struct ConfigText {
     }
   }
 
+  /// Adds a member to the config, given as text.
+  mutating func append(_ member: String) {
+    // The members of the config stand first.
+    let kept = objects[0].last { member in
+      !edits.contains { $0.range.contains(member.start) && $0.text.isEmpty }
+    }
+    let end = kept?.value.upperBound ?? source.firstIndex(of: UInt8(ascii: "{"))! + 1  // an object
+    let text = (kept == nil ? "" : ",") + "\n  \(member)"
+    edits.append((end..<end, Array(text.utf8)))
+  }
+
   /// The text with all changes.
   var bytes: [UInt8] {
     var result: [UInt8] = []
     var position = 0
-    for (range, text) in edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+    let sorted = edits.sorted {
+      // What is added stands before what is taken out at the same place.
+      ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+    }
+    for (range, text) in sorted {
       result += source[position..<range.lowerBound] + text
       position = range.upperBound
     }

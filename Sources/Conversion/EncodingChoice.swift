@@ -10,6 +10,8 @@ struct EncodingChoice {
   let keepsCodes: Bool
   private let target: Target
   private let isLossless: Bool
+  /// Whether projections become FP8 blocks.
+  let isForBlocks: Bool
   /// Whether the tensors are in types that GGUF holds as they are.
   private let isFromGGUF: Bool
   private let lossless: GGUFTypeRule
@@ -27,12 +29,14 @@ struct EncodingChoice {
     let sources = source.conversionOrder.map { source.tensors[$0].type }
     target = request.target
     isLossless = scheme == .lossless
+    isForBlocks = scheme == .fp8Block128
     keepsCodes = request.keepsCodes(scheme)
     isFromGGUF = source.format == .gguf
     rule = GGUFTypeRule(scheme, sources: sources)
     lossless = GGUFTypeRule(.lossless, sources: sources)
     var overrides: [(Glob, Encoding?)] = []
-    for (names, name) in request.overrides {
+    // Types of layers are chosen elsewhere.
+    for (names, name) in target.name.isAscend ? [] : request.overrides {
       overrides.append((names, try target.encoding(named: name)))
     }
     self.overrides = overrides
@@ -66,7 +70,21 @@ struct EncodingChoice {
       // Its bits decide which experts are taken, so that checkpoints hold it wider than the rest.
       if name.hasSuffix(".e_score_correction_bias") { return unchanged(name, type) }
       return safetensorsEncoding(type.encoding, asked: rule.matrices)
+    case .ascend910c, .ascend910b: return type.encoding
     }
+  }
+
+  /// Whether a tensor becomes FP8 blocks: the projections of a model that were not settled
+  /// otherwise.
+  ///
+  /// - Source: DeepSeek-V3, the tensors of the release.
+  func makesBlocks(of name: ByteString, _ type: TensorType) -> Bool {
+    guard isForBlocks, name.hasSuffix(".weight"), type.shape.rank == 2, !isSettled(name),
+      case .plain(let dtype) = type.encoding, dtype.kind == .float
+    else { return false }
+    let parts = name.text.utf8.split(separator: UInt8(ascii: "."))
+    let last = parts.count > 1 ? String(Substring(parts[parts.count - 2])) : ""
+    return last.contains("_proj") && last != "eh_proj"
   }
 
   /// - Throws: `usage` when the rows are no multiple of the blocks.
@@ -89,6 +107,7 @@ struct EncodingChoice {
     switch target.name {
     case .gguf: isFromGGUF ? type.encoding : lossless.encoding(of: name, type)
     case .safetensors: safetensorsEncoding(type.encoding, asked: nil)
+    case .ascend910c, .ascend910b: type.encoding
     }
   }
 

@@ -23,6 +23,8 @@ public struct ConversionRequest: Sendable {
   public var allowsNonfinite = false
   /// How much the inputs of matrices matter.
   public var importance: ImportanceMatrix?
+  /// Between what values the inputs of layers lie, for static activations.
+  public var calibration: Calibration?
   public var destination: String
   /// - Units: bytes of payload in one file; nil for no limit.
   public var shardByteLimit: Int?
@@ -71,7 +73,7 @@ extension Plan {
         throw error.located(subject: .tensor(output.name))
       }
     }
-    let writing = try Writing(source, request, program.scheme, program.choice, model, rewritten)
+    let writing = try Writing(source, request, program, rewritten)
     self.source = source
     target = request.target
     scheme = program.scheme
@@ -89,7 +91,7 @@ extension Plan {
       let output = rewritten.outputs[place.output]
       let type = rewritten[output.node].type
       return Tensor(
-        name: output.name, type: type, role: model.model.roles[place.output], node: output.node,
+        name: output.name, type: type, role: program.roles[place.output], node: output.node,
         pieces: lowered[place.output].pieces, importance: lowered[place.output].importance,
         file: place.file,
         offset: writing.files[place.file].framing.offsets[place.position],
@@ -100,7 +102,7 @@ extension Plan {
       headerByteCount: files.reduce(0) { $0 + $1.framing.prefix.count }
         + sidecars.reduce(0) { $0 + $1.bytes.count },
       parsedByteCount: source.metadataByteCount
-        + (model.config == nil ? 0 : source.tokenizerByteCount),
+        + (request.target.name == .gguf && model.config != nil ? source.tokenizerByteCount : 0),
       jobs: request.jobs, limit: request.memoryByteLimit)
     try checkDestination()
   }

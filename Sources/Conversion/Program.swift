@@ -1,4 +1,5 @@
 import Accelerators
+import Architectures
 import GraphRewriting
 import TensorTypes
 import WeightFormats
@@ -10,6 +11,10 @@ struct Program {
   let model: TargetModel
   let scheme: Scheme
   let choice: EncodingChoice
+  /// The roles of the outputs of `graph`; nil where names stay as they are.
+  let roles: [RoleInstance?]
+  /// What the outputs are called in the description of an AscendV1 folder; nil for others.
+  let types: [AscendType]?
 
   /// - Throws: `usage` for a request that cannot be met, `badInput` for a checkpoint that cannot be
   ///   converted.
@@ -17,11 +22,34 @@ struct Program {
     scheme = try request.target.scheme(named: request.scheme)
     model = try source.model(for: request.target, keepsCodes: request.keepsCodes(scheme))
     choice = try EncodingChoice(request, scheme, source, model)
+    if case .ascend(let scheme) = scheme {
+      let ascend = try AscendModel(source, request, scheme, model)
+      graph = ascend.graph
+      roles = ascend.tensors.map(\.role)
+      types = ascend.tensors.map(\.type)
+      return
+    }
     var graph = model.model.graph
+    var roles: [RoleInstance?] = []
     graph.outputs = []
-    for output in model.model.graph.outputs {
+    for (output, role) in zip(model.model.graph.outputs, model.model.roles) {
       let type = graph[output.node].type
       do throws(Failure) {
+        if choice.makesBlocks(of: output.name, type) {
+          if case .dequantize = graph[output.node].op, !request.allowsRequantizing {
+            throw Failure(
+              .usage, "the tensor is quantized already; --allow-requantize does it again",
+              expected: "a plain type, or no --quantize", found: "codes with scales")
+          }
+          let matrix = try graph.add(.cast(.f32), [output.node])
+          for (part, ending) in [(QuantPart.codes, ""), (.scales, "_scale_inv")] {
+            let node = try graph.add(.quantize(.fp8Block128, part), [matrix])
+            graph.outputs.append(
+              WeightGraph.Output(name: ByteString(output.name.text + ending), node: node))
+            roles.append(role)
+          }
+          continue
+        }
         let encoding = try choice.encoding(of: output.name, type)
         if case .block = type.encoding, case .block = encoding, encoding != type.encoding,
           !request.allowsRequantizing
@@ -32,15 +60,49 @@ struct Program {
         }
         let node = try graph.add(.cast(encoding), [output.node])
         graph.outputs.append(WeightGraph.Output(name: output.name, node: node))
+        roles.append(role)
       } catch {
         throw error.located(subject: .tensor(output.name))
       }
     }
     self.graph = graph
+    self.roles = roles
+    types = nil
   }
 }
 
 extension ConversionRequest {
   /// Whether quantized tensors stay codes and scales: when no tensor is to become another.
   func keepsCodes(_ scheme: Scheme) -> Bool { scheme == .lossless && overrides.isEmpty }
+}
+
+extension AscendModel {
+  /// The tensors of an AscendV1 folder with the types that a request asks for.
+  fileprivate init(
+    _ source: Checkpoint, _ request: ConversionRequest, _ scheme: AscendScheme,
+    _ model: TargetModel
+  ) throws(Failure) {
+    // Models for this target always have both.
+    guard let architecture = model.architecture, let config = model.config else {
+      throw Failure(.defect, "the model has no architecture")
+    }
+    var overrides: [(names: Glob, type: AscendType)] = []
+    for (names, name) in request.overrides {
+      overrides.append((names, try request.target.ascendType(named: name)))
+    }
+    let choice = AscendChoice(
+      scheme, overrides: overrides, excluded: request.excluded, architecture,
+      layerCount: try config.requiredCount(["num_hidden_layers", "n_layer"]))
+    let dtype = config.json["torch_dtype"] ?? config.json["dtype"]
+    do throws(Failure) {
+      try self.init(
+        model.model, types: try choice.types(of: model.model),
+        storesBits: dtype?.string == "float16"
+      ) { (linear) throws(Failure) in
+        request.calibration?.range(of: linear).map { ($0.scale, $0.offset) }
+      }
+    } catch {
+      throw error.located(file: error.file ?? source.path)
+    }
+  }
 }

@@ -21,21 +21,24 @@ struct Writing {
   var warnings: [String] = []
 
   init(
-    _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
-    _ choice: EncodingChoice, _ model: TargetModel, _ graph: WeightGraph
+    _ source: Checkpoint, _ request: ConversionRequest, _ program: Program, _ graph: WeightGraph
   ) throws(Failure) {
+    let (scheme, choice, model) = (program.scheme, program.choice, program.model)
     let declarations = graph.outputs.map {
       Declaration(name: $0.name, type: graph[$0.node].type)
     }
     guard !declarations.isEmpty else {
       throw Failure(.badInput, "there is no tensor to write", file: source.path)
     }
-    let shards = try Writing.shards(declarations, limit: request.shardByteLimit)
+    let limit = request.target.name.isAscend ? AscendDescription.partByteLimit : nil
+    let shards = try Writing.shards(declarations, limit: request.shardByteLimit ?? limit)
     switch request.target.name {
     case .gguf:
       try writeGGUF(source, request, scheme, choice, model, declarations, shards)
     case .safetensors:
       try writeSafetensors(source, request, choice, model, declarations, shards)
+    case .ascend910c, .ascend910b:
+      try writeAscend(source, request, program, declarations, shards)
     }
   }
 
@@ -144,7 +147,7 @@ struct Writing {
     return counts
   }
 
-  private mutating func add(_ file: Plan.File, _ outputs: [Int]) {
+  mutating func add(_ file: Plan.File, _ outputs: [Int]) {
     for (position, output) in outputs.enumerated() {
       order.append(Place(output: output, file: files.count, position: position))
     }
@@ -171,12 +174,7 @@ struct Writing {
     }
     var places: [(name: ByteString, file: String)] = []
     for (number, shard) in shards.enumerated() {
-      let sorted = shard.sorted {
-        let (a, b) = (tensors[$0], tensors[$1])
-        guard case .plain(let x) = a.type.encoding, case .plain(let y) = b.type.encoding, x != y
-        else { return a.name < b.name }
-        return x > y
-      }
+      let sorted = Writing.inFileOrder(shard, tensors)
       let framing = try Format[.safetensors].frame(metadata, sorted.map { tensors[$0] })
       let name =
         !isFolder
@@ -203,6 +201,16 @@ struct Writing {
     }
   }
 
+  /// By descending dtype, then by name.
+  static func inFileOrder(_ shard: [Int], _ tensors: [Declaration]) -> [Int] {
+    shard.sorted {
+      let (a, b) = (tensors[$0], tensors[$1])
+      guard case .plain(let x) = a.type.encoding, case .plain(let y) = b.type.encoding, x != y
+      else { return a.name < b.name }
+      return x > y
+    }
+  }
+
   /// The config that the GGUF file's metadata and tensors imply.
   private mutating func writeConfig(
     _ source: Checkpoint, _ model: TargetModel, _ tensors: [Declaration]
@@ -219,12 +227,23 @@ struct Writing {
     self.warnings += warnings
   }
 
+  /// As DeepSeek's releases state it.
+  private static let blockQuantization = """
+    "quantization_config": {
+        "activation_scheme": "dynamic",
+        "fmt": "e4m3",
+        "quant_method": "fp8",
+        "weight_block_size": [128, 128]
+      }
+    """
+
   /// The source's config, saying how the tensors are stored now.
   private func configText(
     _ bytes: [UInt8], file: String, _ choice: EncodingChoice
   ) throws(Failure) -> [UInt8] {
     var config = try ConfigText(bytes, file: file)
     if !choice.keepsCodes { config.remove(["quantization_config", "compression_config"]) }
+    if choice.isForBlocks { config.append(Writing.blockQuantization) }
     if case .plain(let dtype) = choice.rule.matrices, let name = dtype.torchName {
       config.replace(["torch_dtype", "dtype"], by: name)
     }
@@ -232,7 +251,7 @@ struct Writing {
   }
 
   /// Config, tokenizer and what else a checkpoint folder holds beside the weights.
-  private mutating func copySmallFiles(
+  mutating func copySmallFiles(
     _ source: Checkpoint, _ choice: EncodingChoice
   ) throws(Failure) {
     guard let folder = source.folder, folder.contains("config.json") else { return }

@@ -1,5 +1,6 @@
 import Accelerators
 import Architectures
+import ByteIO
 import GraphRewriting
 import TensorTypes
 import WeightFormats
@@ -11,6 +12,8 @@ struct Expectation: Sendable {
     let name: ByteString
     let node: NodeID
     let role: RoleInstance?
+    /// Why its values cannot be told from the source alone; nil where they can.
+    var unknown: String?
   }
 
   let source: Checkpoint
@@ -24,9 +27,24 @@ struct Expectation: Sendable {
   let warnings: [String]
   /// Whether both ends hold the same codes with scales beside them.
   let keepsCodes: Bool
+  /// Whether the converted checkpoint has codes in place of floats.
+  private(set) var makesCodes = false
+  /// Whether the converted checkpoint is an AscendV1 folder.
+  let isAscend: Bool
 
   /// - Throws: `badInput` when the source cannot be read as a model of its kind.
   init(source: Checkpoint, converted: Checkpoint) throws(Failure) {
+    if converted.format == .safetensors, let folder = converted.folder,
+      let types = try AscendDescription.types(of: folder)
+    {
+      self = try Expectation(source: source, ascend: converted, types)
+    } else {
+      self = try Expectation(source: source, translated: converted)
+    }
+  }
+
+  /// What a checkpoint of whole tensors should hold.
+  private init(source: Checkpoint, translated converted: Checkpoint) throws(Failure) {
     self.source = source
     self.converted = converted
     let target = Target.all.first { $0.name.rawValue == converted.format.rawValue }
@@ -38,6 +56,7 @@ struct Expectation: Sendable {
     }
     // A copy of codes and scales holds the source's own scales.
     let quantization = try SourceQuantization(of: source)
+    isAscend = false
     keepsCodes =
       quantization?.scaleTensors.contains { converted[source.tensors[$0].name] != nil } ?? false
     let model = try source.model(for: target, keepsCodes: keepsCodes)
@@ -50,6 +69,63 @@ struct Expectation: Sendable {
     config = model.config
     warnings = model.warnings
     addTiedOutput()
+    if !keepsCodes { try expectBlocks() }
+  }
+
+  /// Where the converted checkpoint has FP8 blocks of floats, they should be those of the definition.
+  private mutating func expectBlocks() throws(Failure) {
+    guard converted.format == .safetensors, source.format == .safetensors else { return }
+    var all: [Tensor] = []
+    for tensor in tensors {
+      let scales = ByteString(tensor.name.text + "_scale_inv")
+      guard converted[tensor.name]?.type.encoding == .plain(.f8e4m3), converted[scales] != nil,
+        type(tensor).shape.rank == 2
+      else {
+        all.append(tensor)
+        continue
+      }
+      for (name, part) in [(tensor.name, QuantPart.codes), (scales, .scales)] {
+        let node = try graph.add(.quantize(.fp8Block128, part), [tensor.node])
+        all.append(Tensor(name: name, node: node, role: tensor.role))
+      }
+      makesCodes = true
+    }
+    tensors = all
+  }
+
+  /// What an AscendV1 folder should hold, with the types that its description states.
+  private init(
+    source: Checkpoint, ascend converted: Checkpoint, _ types: [ByteString: AscendType]
+  ) throws(Failure) {
+    let found = try source.model(for: Target.named(Target.Name.ascend910c.rawValue))
+    let dtype = found.config?.json["torch_dtype"] ?? found.config?.json["dtype"]
+    let model = try AscendModel(
+      found.model, types: found.model.graph.outputs.map { types[$0.name] ?? .float },
+      storesBits: dtype?.string == "float16"
+    ) { (linear) throws(Failure) in
+      guard let scale = try converted.number(named: linear.text + ".input_scale"),
+        let offset = try converted.number(named: linear.text + ".input_offset")
+      else { return (1, 0) }
+      return (scale, offset)
+    }
+    self.source = source
+    self.converted = converted
+    graph = model.graph
+    tensors = model.tensors.map { tensor in
+      var unknown: String?
+      if tensor.type == .w4a8Dynamic {
+        unknown = "scales that are searched for may differ in their last bits"
+      } else if tensor.name.hasSuffix(".input_scale") || tensor.name.hasSuffix(".input_offset") {
+        unknown = "it comes from a calibration"
+      }
+      return Tensor(name: tensor.name, node: tensor.node, role: tensor.role, unknown: unknown)
+    }
+    dropped = found.model.dropped
+    architecture = found.architecture
+    config = found.config
+    warnings = found.warnings
+    keepsCodes = false
+    isAscend = true
   }
 
   /// A model with tied embeddings may store them a second time, as the output head.
@@ -81,6 +157,16 @@ struct Expectation: Sendable {
     if node.inputs.count > 3 { inputs.append("… \(node.inputs.count - 3) more") }
     return inputs.isEmpty
       ? "\(node.op)" : "\(node.op) of (\(inputs.joined(separator: ", ")))"
+  }
+}
+
+extension Checkpoint {
+  /// The value of a tensor that is one F32; nil when there is no such tensor.
+  fileprivate func number(named name: String) throws(Failure) -> Float? {
+    guard let tensor = self[ByteString(name)], tensor.type.encoding == .f32, tensor.byteCount == 4
+    else { return nil }
+    var cursor = Cursor(files[tensor.file].source, position: tensor.offset)
+    return Float(bitPattern: try cursor.read(UInt32.self))
   }
 }
 

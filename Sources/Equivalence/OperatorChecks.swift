@@ -15,6 +15,8 @@ extension Expectation {
     var chosen: [Tensor] = []
     for tensor in tensors {
       guard let number = numbers[tensor.name] else { continue }
+      // Codes and scales are no factors on their own; they have been compared bit for bit.
+      if case .quantize = graph[tensor.node].op { continue }
       let found = converted.tensors[number].type
       let expected = type(tensor)
       guard found.shape.elementCount == expected.shape.elementCount,

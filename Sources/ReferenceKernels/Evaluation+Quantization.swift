@@ -36,6 +36,22 @@ extension Evaluation {
   ) throws(Failure) {
     let input = graph[node.inputs[0]].type.shape
     let columnCount = input.axes[1]
+    // Some rows at a time, for their values are held decoded.
+    let limit = max(
+      1, (1 << 17) / max(1, columnCount * (part == .scales ? scheme.grid.rows ?? 1 : 1)))
+    guard box.ranges[0].count <= limit else {
+      var done = 0
+      for start in stride(from: box.ranges[0].lowerBound, to: box.ranges[0].upperBound, by: limit) {
+        var some = box
+        some.ranges[0] = start..<min(start + limit, box.ranges[0].upperBound)
+        let byteCount = some.count * Cell(node.type.encoding).byteCount
+        try evaluateQuantization(
+          node, scheme, part, some,
+          into: UnsafeMutableRawBufferPointer(rebasing: cells[done..<done + byteCount]))
+        done += byteCount
+      }
+      return
+    }
     // The rows of the matrix that the asked rows of the part are made of.
     var rows = box.ranges[0]
     let height = part == .scales ? scheme.grid.rows ?? input.axes[0] : 1
@@ -218,12 +234,16 @@ private let e2m1Values = (0..<8).map { FloatFormat(.f4)!.value(of: $0) }
 /// number or the larger one.
 private func nearest(_ x: Double, _ magnitudes: [Double], tiesToEven: Bool) -> Float {
   guard !x.isNaN else { return .nan }
-  var best = 0
-  for (number, magnitude) in magnitudes.enumerated().dropFirst() {
-    let (new, old) = (abs(magnitude - x.magnitude), abs(magnitudes[best] - x.magnitude))
-    if new < old || new == old && (tiesToEven ? number % 2 == 0 : true) { best = number }
+  let last = magnitudes.count - 1
+  var low = 0
+  var high = last
+  while high - low > 1 {
+    let middle = (low + high) / 2
+    if magnitudes[middle] <= x.magnitude { low = middle } else { high = middle }
   }
-  if x.magnitude > magnitudes[magnitudes.count - 1] { best = magnitudes.count - 1 }
+  let (below, above) = (x.magnitude - magnitudes[low], magnitudes[high] - x.magnitude)
+  let isUpper = above < below || above == below && (tiesToEven ? high % 2 == 0 : true)
+  let best = isUpper ? high : low
   // A negative value that becomes zero is negative zero.
   return Float(x < 0 || x.sign == .minus && tiesToEven ? -magnitudes[best] : magnitudes[best])
 }

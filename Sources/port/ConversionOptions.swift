@@ -39,6 +39,12 @@ struct ConversionOptions: ParsableArguments {
   @Option(help: "How much the inputs of matrices matter, as llama.cpp's imatrix tool writes it.")
   var imatrix: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Between what values the inputs of layers lie: a JSON object of {\"min\", \"max\"} by name.",
+      valueName: "FILE"))
+  var calibration: String?
+
   @Flag(help: "Quantize infinities and NaNs, and values too large for a block's scale.")
   var allowNonfinite = false
 
@@ -63,6 +69,7 @@ struct ConversionOptions: ParsableArguments {
     request.mixOptions.outputType = try outputType.flatMap(request.target.encoding)
     request.mixOptions.embeddingType = try embeddingType.flatMap(request.target.encoding)
     request.importance = try imatrix.map(ImportanceMatrix.init(path:))
+    request.calibration = try calibration.map(Calibration.init(path:))
     request.allowsNonfinite = allowNonfinite
     request.allowsRequantizing = allowRequantize
     return request

@@ -111,7 +111,8 @@ class Runtime:
     def __init__(self, config, description):
         self.parser = load()
         self.quantization = self.parser.AscendModelSlimConfig(dict(description))
-        self.description, self.dtype = description, torch.bfloat16
+        half = "float16" in (config.get("torch_dtype"), config.get("dtype"))
+        self.description, self.dtype = description, torch.float16 if half else torch.bfloat16
         packed = {"qkv_proj": ["q_proj", "k_proj", "v_proj"], "gate_up_proj": ["gate_proj", "up_proj"]}
         self.packed = self.parser.get_packed_modules_mapping(config["model_type"]) or packed
         settings = importlib.import_module("vllm.config").get_current_vllm_config()

@@ -93,6 +93,8 @@ def static_problem(value, parts, bias, bounds):
     deq = (scale * scales.flatten()).float()
     total = codes.float().sum(1) * offset
     quant_bias = torch.round((0 if bias is None else bias.float()) / deq - total).to(torch.int32)
+    if (stored := parts.get("deq_scale")) is not None and stored.dtype == torch.int64:
+        deq = deq.view(torch.int32).to(torch.int64)  # of models in float16, the bits
     for name, wanted in (("weight", codes), ("input_scale", scale.float()), ("input_offset", offset.float()),
                          ("deq_scale", deq), ("quant_bias", quant_bias)):
         if not same(wanted, parts.get(name)):

@@ -35,6 +35,10 @@ import WeightFormats
     Case(model: "seeded/gpt2", target: "gguf", scheme: "q8_0"),
     Case(model: "seeded/mixtral", target: "safetensors", scheme: "f16", shardByteLimit: 40_000),
     Case(model: "seeded/gpt2", target: "safetensors", scheme: nil),
+    Case(model: "tiny-deepseek-v3", target: "gguf", scheme: "q8_0"),
+    Case(model: "tiny-deepseek-v3", target: "safetensors", scheme: "bf16"),
+    Case(model: "tiny-deepseek-v3", target: "ascend-910c", scheme: "w8a8-dynamic"),
+    Case(model: "tiny-deepseek-v3", target: "ascend-910b", scheme: "w4a8"),
   ]
 
   private static let fixtures = URL(fileURLWithPath: #filePath)

@@ -1,0 +1,110 @@
+import Architectures
+import TensorTypes
+
+/// Which type each tensor of a model gets, by the scheme and the user's exceptions.
+public struct AscendChoice: Sendable {
+  private let scheme: AscendScheme
+  private let overrides: [(names: Glob, type: AscendType)]
+  private let excluded: [Glob]
+  private let architecture: Architecture
+  private let layerCount: Int
+
+  /// - Parameter layerCount: layers beyond predict further tokens.
+  public init(
+    _ scheme: AscendScheme, overrides: [(names: Glob, type: AscendType)], excluded: [Glob],
+    _ architecture: Architecture, layerCount: Int
+  ) {
+    self.scheme = scheme
+    self.overrides = overrides
+    self.excluded = excluded
+    self.architecture = architecture
+    self.layerCount = layerCount
+  }
+
+  /// One type for each output of a model.
+  ///
+  /// - Throws: `usage` for a type that the runtime cannot give a layer, and for layers that the
+  ///   runtime joins but that have different types.
+  public func types(of model: ModelGraph) throws(Failure) -> [AscendType] {
+    var types: [AscendType] = []
+    for (output, role) in zip(model.graph.outputs, model.roles) {
+      do throws(Failure) {
+        types.append(try type(of: output.name, model.graph[output.node].type.shape, role))
+      } catch {
+        throw error.located(subject: .tensor(output.name))
+      }
+    }
+    try checkGroups(model, types)
+    return types
+  }
+
+  private func type(
+    of name: ByteString, _ shape: Shape, _ role: RoleInstance?
+  ) throws(Failure) -> AscendType {
+    let chosen = overrides.last { $0.names.matches(name) }
+    guard let role, role.role.isAscendLinear, role.bindings.part == .weight, shape.rank == 2 else {
+      // A pattern may take in more than it is meant for; a whole name may not.
+      if let chosen, chosen.type != .float, chosen.names.pattern == name.text {
+        throw Failure(
+          .usage, "the runtime holds the tensor in floats only", expected: "float",
+          found: chosen.type.spelling)
+      }
+      return .float
+    }
+    let type: AscendType
+    if let chosen {
+      type = chosen.type
+    } else if excluded.contains(where: { $0.matches(name) }) {
+      type = .float
+    } else {
+      type = scheme.type(
+        role.role, isAhead: role.bindings.layer ?? 0 >= layerCount,
+        hasExperts: architecture.hasExperts)
+    }
+    if let (expected, found) = type.obstacle(role.role, shape) {
+      throw Failure(
+        .usage, "\(type.rawValue) does not fit the tensor; --override gives it another type",
+        expected: expected, found: found)
+    }
+    return type
+  }
+
+  /// Layers that the runtime joins into one must share a type.
+  private func checkGroups(_ model: ModelGraph, _ types: [AscendType]) throws(Failure) {
+    struct Group: Hashable {
+      let layer: Int?
+      let name: String
+    }
+    var first: [Group: Int] = [:]
+    for (number, role) in model.roles.enumerated() {
+      guard let role, role.bindings.part == .weight, let name = role.role.ascendGroup else {
+        continue
+      }
+      let group = Group(layer: role.bindings.layer, name: name)
+      guard let other = first[group] else {
+        first[group] = number
+        continue
+      }
+      guard types[other] == types[number] else {
+        throw Failure(
+          .usage, "the runtime joins the \(name) of a layer, so they must have one type",
+          subject: .tensor(model.graph.outputs[number].name),
+          expected: "\(types[other].spelling), as '\(model.graph.outputs[other].name)' has",
+          found: types[number].spelling)
+      }
+    }
+  }
+}
+
+extension Role {
+  /// What the runtime joins with this layer; nil for none.
+  fileprivate var ascendGroup: String? {
+    switch self {
+    case .attentionQuery, .attentionKey, .attentionValue: "queries, keys and values"
+    case .attentionQueryDown, .attentionKeyValueDown: "down-projections of attention"
+    case .feedForwardGate, .feedForwardUp: "gate and up"
+    case .sharedExpertGate, .sharedExpertUp: "shared experts' gate and up"
+    default: isExpert ? "experts" : nil
+    }
+  }
+}

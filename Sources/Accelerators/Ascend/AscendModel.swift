@@ -1,0 +1,107 @@
+import Architectures
+import GraphRewriting
+import TensorTypes
+
+/// A model's tensors as an AscendV1 folder holds them, with the type that the description gives
+/// each.
+public struct AscendModel: Sendable {
+  public struct Tensor: Sendable {
+    public let name: ByteString
+    public let node: NodeID
+    public let role: RoleInstance?
+    public let type: AscendType
+  }
+
+  public private(set) var graph: WeightGraph
+  public private(set) var tensors: [Tensor] = []
+
+  /// Builds the tensors of a model from those under the names of Hugging Face.
+  ///
+  /// - Parameters:
+  ///   - types: one for each output of the model; FLOAT for all that are no weights of linears.
+  ///   - inputs: scale and offset of the inputs of a layer; nil where they are unknown.
+  ///   - storesBits: whether scales of static activations are stored as their bits, as the runtime
+  ///     wants them for F16 models.
+  /// - Throws: `usage` for a static type of a layer that was not calibrated.
+  public init(
+    _ model: ModelGraph, types: [AscendType], storesBits: Bool,
+    inputs: (_ linear: ByteString) throws(Failure) -> (scale: Float, offset: Float)?
+  ) throws(Failure) {
+    graph = model.graph
+    var numbers: [ByteString: Int] = [:]
+    for (number, output) in model.graph.outputs.enumerated() { numbers[output.name] = number }
+    for (number, output) in model.graph.outputs.enumerated() {
+      let role = model.roles[number]
+      do throws(Failure) {
+        if types[number] != .float {
+          let base = output.name.text.dropLast(".weight".utf8.count)
+          let bias = numbers[ByteString(base + ".bias")].map { model.graph.outputs[$0].node }
+          try append(
+            String(base), output.node, bias, role, types[number], storesBits, inputs)
+          continue
+        }
+        var node = output.node
+        let type = graph[node].type.encoding
+        let weight = numbers[ByteString(output.name.text.replacingSuffix(".bias", by: ".weight"))]
+        if let weight, weight != number, types[weight] != .float {
+          node = try graph.add(.cast(.f32), [node])
+        } else if case .dequantize = graph[node].op {
+          node = try graph.add(.cast(.bf16), [node])
+        } else if case .block = type {
+          node = try graph.add(.cast(.f32), [node])
+        }
+        tensors.append(Tensor(name: output.name, node: node, role: role, type: .float))
+      } catch {
+        throw error.located(subject: .tensor(output.name))
+      }
+    }
+    graph.outputs = tensors.map { WeightGraph.Output(name: $0.name, node: $0.node) }
+  }
+
+  /// The tensors of one quantized layer.
+  private mutating func append(
+    _ linear: String, _ values: NodeID, _ bias: NodeID?, _ role: RoleInstance?,
+    _ type: AscendType, _ storesBits: Bool,
+    _ inputs: (_ linear: ByteString) throws(Failure) -> (scale: Float, offset: Float)?
+  ) throws(Failure) {
+    guard let scheme = type.scheme else { return }
+    let matrix = try graph.add(.cast(.f32), [values])
+    func place(_ part: String, _ node: NodeID) {
+      tensors.append(
+        Tensor(name: ByteString("\(linear).\(part)"), node: node, role: role, type: type))
+    }
+    func quantized(_ part: QuantPart, _ more: [NodeID] = []) throws(Failure) -> NodeID {
+      try graph.add(.quantize(scheme, part), [matrix] + more)
+    }
+    place("weight", try quantized(.codes))
+    if type == .w8a8 {
+      guard let (scale, offset) = try inputs(ByteString(linear)) else {
+        throw Failure(
+          .usage, "the layer's inputs are not calibrated; w8a8-dynamic works without",
+          expected: "--calibration FILE with the key '\(linear)'", found: "none")
+      }
+      place("input_scale", try graph.add(.fill(scale, [1])))
+      place("input_offset", try graph.add(.fill(offset, [1])))
+      place("deq_scale", try quantized(.deqScale(inputScale: scale, asBits: storesBits)))
+      place(
+        "quant_bias",
+        try quantized(.quantBias(inputScale: scale, inputOffset: offset), bias.map { [$0] } ?? []))
+      return
+    }
+    place("weight_scale", try quantized(.scales))
+    if scheme.rule == .powerOfTwo { return }
+    let rowCount = graph[matrix].type.shape.axes[0]
+    place("weight_offset", try graph.add(.fill(0, [rowCount, 1])))
+    if type == .w4a8Dynamic {
+      // A down-projection is divided among 16 devices along its inputs.
+      let slices = role?.role == .expertDown ? 16 : 1
+      place("scale_bias", try quantized(.scaleBias(slices: slices)))
+    }
+  }
+}
+
+extension String {
+  fileprivate func replacingSuffix(_ suffix: String, by other: String) -> String {
+    hasSuffix(suffix) ? dropLast(suffix.count) + other : self
+  }
+}
