@@ -62,7 +62,7 @@ export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTH
 : > "$RESULTS"
 broken=0
 for script in compare_reference compare_llama_cpp compare_safetensors compare_mixes compare_verify compare_quants compare_fp8 \
-  compare_ascend_controls compare_reports; do
+  compare_ascend_controls compare_ascend compare_reports; do
   lines=$(wc -l < "$RESULTS")
   "$venv/bin/python" "$interop/$script.py" || true
   if [ "$(wc -l < "$RESULTS")" -eq "$lines" ]; then
