@@ -1,0 +1,136 @@
+import Accelerators
+import ByteIO
+import Conversion
+import Foundation
+import TensorTypes
+import Testing
+import WeightFormats
+
+@testable import Equivalence
+
+/// AscendV1 folders hold the codes and scales of the definition, and what cannot be is refused.
+@Suite struct AscendFolderTests {
+  static let trained = "\(fixtures)/models/tiny-deepseek-v3"
+
+  private func convert(
+    _ scratch: Scratch, _ scheme: String?, _ source: String = trained,
+    _ change: (inout ConversionRequest) -> Void = { _ in }
+  ) throws -> String {
+    try scratch.convert(source, to: "ascend-910c", scheme, change)
+  }
+
+  /// Naively computed codes and scales are equal bit for bit; W4A8's scales are searched for.
+  @Test(arguments: AscendScheme.all.map(\.name).filter { $0 != "w8a8" })
+  func everySchemeGivesTheCodesOfTheDefinition(_ scheme: String) throws {
+    let scratch = try Scratch()
+    let report = try verify(
+      AscendFolderTests.trained, try convert(scratch, scheme),
+      VerificationRequest(level: .values, jobs: 2))
+    #expect(report.failures.isEmpty, report.summary)
+    if scheme != "w4a8" { #expect(report.verdict == .pass, report.summary) }
+  }
+
+  @Test func calibratedLayersAreStatic() throws {
+    let scratch = try Scratch()
+    let source = "\(fixtures)/models/tiny-qwen2"
+    let checkpoint = try Checkpoint.open(source)
+    let linears = checkpoint.tensors.map(\.name.text).filter { $0.hasSuffix("_proj.weight") }
+      .map { $0.dropLast(".weight".count) }
+    let text = linears.map { "\"\($0)\": {\"min\": -1.5, \"max\": 2}" }.joined(separator: ",")
+    let file = scratch.path + "/calibration.json"
+    try "{\(text)}".write(toFile: file, atomically: true, encoding: .utf8)
+    let calibration = try Calibration(path: file)
+    let folder = try convert(scratch, "w8a8", source) { $0.calibration = calibration }
+    let report = try verify(source, folder, VerificationRequest(level: .values, jobs: 2))
+    #expect(report.failures.isEmpty, report.summary)
+    let types = try #require(try AscendDescription.types(of: Folder(path: folder)))
+    #expect(types["model.layers.0.self_attn.q_proj.weight"] == .w8a8)
+    #expect(types["model.layers.0.self_attn.q_proj.bias"] == .float)
+    #expect(types["model.layers.0.mlp.down_proj.weight"] == .float)
+    #expect(types["model.layers.0.self_attn.q_proj.quant_bias"] == .w8a8)
+  }
+
+  @Test func aFlippedCodeIsFound() throws {
+    let scratch = try Scratch()
+    let folder = try convert(scratch, nil)
+    let checkpoint = try Checkpoint.open(folder)
+    let tensor = try #require(checkpoint["model.layers.1.mlp.experts.3.up_proj.weight"])
+    let path = checkpoint.files[tensor.file].source.name
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    bytes[tensor.offset + 77] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: path))
+    let report = try verify(
+      AscendFolderTests.trained, folder, VerificationRequest(level: .values, jobs: 2))
+    #expect(report.failures.map(\.subject) == [.tensor(tensor.name)])
+    #expect(report.failures.map(\.check) == [.bitExact])
+  }
+
+  /// The bytes do not depend on how the work is cut.
+  @Test func partsAndThreadsChangeNoTensor() throws {
+    let scratch = try Scratch()
+    let one = try Checkpoint.open(try convert(scratch, "w4a8") { $0.jobs = 1 })
+    let parts = try Checkpoint.open(
+      try convert(scratch, "w4a8") {
+        $0.jobs = 4
+        $0.shardByteLimit = 40_000
+        $0.memoryByteLimit = 40 << 20
+      })
+    #expect(parts.files.count > 10)
+    for tensor in one.tensors {
+      let other = try #require(parts[tensor.name])
+      #expect(other.type == tensor.type)
+      let a = try one.files[tensor.file].source.bytes(at: tensor.offset, count: tensor.byteCount)
+      let b = try parts.files[other.file].source.bytes(at: other.offset, count: other.byteCount)
+      #expect(a == b, "\(tensor.name)")
+    }
+    #expect(one.tensors.count == parts.tensors.count)
+  }
+
+  static let refusals: [(overrides: [(String, String)], scheme: String, message: String)] = [
+    (
+      [("*.0.mlp.gate_proj.weight", "float")], "w8a8-dynamic",
+      "the runtime joins the gate and up of a layer, so they must have one type"
+    ),
+    (
+      [("*.1.mlp.experts.2.*", "float")], "w8a8-dynamic",
+      "the runtime joins the experts of a layer, so they must have one type"
+    ),
+    (
+      [("model.layers.0.self_attn.kv_b_proj.weight", "w8a8-dynamic")], "w8a8-dynamic",
+      "the runtime holds the tensor in floats only"
+    ),
+    (
+      [("*.self_attn.o_proj.weight", "w4a8-dynamic")], "w8a8-dynamic",
+      "W4A8_DYNAMIC does not fit the tensor; --override gives it another type"
+    ),
+    ([], "w8a8", "the layer's inputs are not calibrated; w8a8-dynamic works without"),
+  ]
+
+  @Test(arguments: refusals.indices)
+  func whatTheRuntimeCannotReadIsRefused(_ number: Int) throws {
+    let row = AscendFolderTests.refusals[number]
+    let scratch = try Scratch()
+    let failure = #expect(throws: Failure.self) {
+      try convert(scratch, row.scheme) {
+        $0.overrides = row.overrides.map { (Glob($0.0), $0.1) }
+      }
+    }
+    #expect(failure?.message == row.message)
+    #expect(failure?.kind == .usage && failure?.subject != nil)
+  }
+
+  /// Blocks of FP8 made from floats are those of the definition, and read back by their values.
+  @Test func blocksOfFP8AreThoseOfTheDefinition() throws {
+    let scratch = try Scratch()
+    let plain = try scratch.convert(AscendFolderTests.trained, to: "safetensors", "bf16")
+    let blocks = try scratch.convert(plain, to: "safetensors", "fp8-block128")
+    let report = try verify(plain, blocks, VerificationRequest(level: .values, jobs: 2))
+    #expect(report.verdict == .pass, report.summary)
+    let again = try scratch.convert(blocks, to: "safetensors", "bf16")
+    #expect(try Checkpoint.open(again).tensors.count == Checkpoint.open(plain).tensors.count)
+    let failure = #expect(throws: Failure.self) {
+      try scratch.convert(blocks, to: "safetensors", "fp8-block128")
+    }
+    #expect(failure?.message.contains("--allow-requantize") == true)
+  }
+}
