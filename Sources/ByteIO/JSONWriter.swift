@@ -29,7 +29,7 @@ public struct JSONWriter {
   }
 
   /// Begins a line for the next member or element; nil for none.
-  mutating func newline(indentation: Int?) {
+  public mutating func newline(indentation: Int?) {
     guard let indentation else { return }
     separate()
     needsComma = false
@@ -37,7 +37,7 @@ public struct JSONWriter {
   }
 
   /// Ends a line; the next one is indented by so many levels.
-  mutating func endLine(indentation: Int?) {
+  public mutating func endLine(indentation: Int?) {
     guard let indentation else { return }
     bytes.append(UInt8(ascii: "\n"))
     bytes += repeatElement(UInt8(ascii: " "), count: 2 * indentation)

@@ -17,15 +17,31 @@ public enum AscendDescription {
     "kv_cache_type", "fa_quant_type",
   ]
 
+  /// The text of a description: what holds for all, then the tensors by name, a line each.
   public static func text(_ tensors: [(name: ByteString, type: AscendType)]) -> [UInt8] {
-    var object = JSONObject()
-    object.append("version", .text("1.0.0"))
-    object.append("model_quant_type", .text(AscendType.naming(tensors.map(\.type)).rawValue))
-    object.append("group_size", .integer(tensors.map(\.type.groupSize).max() ?? 0))
-    object.append("metadata", .object(JSONObject()))
-    object.append("optional", .object(JSONObject()))
-    for tensor in tensors { object.append(tensor.name, .text(tensor.type.rawValue)) }
-    return JSON.object(object).sortedText
+    var writer = JSONWriter()
+    writer.open("{")
+    for (key, text) in [
+      ("version", "1.0.0"), ("model_quant_type", AscendType.naming(tensors.map(\.type)).rawValue),
+    ] {
+      writer.key(ByteString(key), spaced: true)
+      writer.string(ByteString(text))
+    }
+    writer.key("group_size", spaced: true)
+    writer.integer(tensors.lazy.map(\.type.groupSize).max() ?? 0)
+    for key: ByteString in ["metadata", "optional"] {
+      writer.key(key, spaced: true)
+      writer.open("{")
+      writer.close("}")
+    }
+    for tensor in tensors.sorted(by: { $0.name < $1.name }) {
+      writer.newline(indentation: 1)
+      writer.key(tensor.name, spaced: true)
+      writer.string(ByteString(tensor.type.rawValue))
+    }
+    writer.endLine(indentation: 0)
+    writer.close("}")
+    return writer.bytes + [UInt8(ascii: "\n")]
   }
 
   /// The types of the weights of a folder; nil when it holds no description.
