@@ -120,7 +120,7 @@ AVX2 static void q8_0_to_f32(const void *source, void *destination, size_t count
 
 const struct port_kernels port_avx2_kernels = {
   "avx2", f16_to_f32, bf16_to_f32, f32_to_f16, f32_to_bf16, f32_to_q8_0, q8_0_to_f32,
-  port_avx2_blocks, &port_avx2_matrix,
+  port_avx2_blocks, port_avx2_refine, &port_avx2_matrix,
 };
 
 #endif

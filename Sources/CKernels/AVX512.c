@@ -109,7 +109,7 @@ AVX512 static void q8_0_to_f32(const void *source, void *destination, size_t cou
 
 const struct port_kernels port_avx512_kernels = {
   "avx512", f16_to_f32, bf16_to_f32, f32_to_f16, f32_to_bf16, f32_to_q8_0, q8_0_to_f32,
-  port_avx512_blocks, &port_avx512_matrix,
+  port_avx512_blocks, port_avx512_refine, &port_avx512_matrix,
 };
 
 #endif

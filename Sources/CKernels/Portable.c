@@ -130,5 +130,5 @@ static void q8_0_to_f32(const void *source, void *destination, size_t count) {
 
 const struct port_kernels port_portable_kernels = {
   "portable", f16_to_f32, bf16_to_f32, f32_to_f16, f32_to_bf16, f32_to_q8_0, q8_0_to_f32,
-  port_portable_blocks, &port_portable_matrix,
+  port_portable_blocks, port_portable_refine, &port_portable_matrix,
 };

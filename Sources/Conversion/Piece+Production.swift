@@ -104,7 +104,7 @@ extension Piece {
     if decodesBeforeMoving {
       let decoded = encodings[encodings.startIndex + 1]
       elements = UnsafeMutableRawBufferPointer(rebasing: buffers.first[..<count.bytes(decoded)])
-      try kernel(encodings[encodings.startIndex], decoded)(
+      try kernel(encodings[encodings.startIndex], decoded, rows.search)(
         UnsafeRawBufferPointer(bytes), into: elements, elementCount: count)
       encodings = encodings.dropFirst()
     }
@@ -130,7 +130,7 @@ extension Piece {
       if isLast, wholeRowLength != nil {
         try rows.encode(UnsafeRawBufferPointer(current), into: next)
       } else {
-        let kernel = try kernel(encodings[index - 1], encodings[index])
+        let kernel = try kernel(encodings[index - 1], encodings[index], rows.search)
         try rows.accept(
           kernel(
             UnsafeRawBufferPointer(current), into: next, elementCount: count,
@@ -142,8 +142,10 @@ extension Piece {
     return UnsafeRawBufferPointer(current)
   }
 
-  func kernel(_ from: Encoding, _ to: Encoding) throws(Failure) -> RowKernel {
-    guard let kernel = RowKernel(from: from, to: to) else {
+  func kernel(
+    _ from: Encoding, _ to: Encoding, _ search: BlockSearch = .reference
+  ) throws(Failure) -> RowKernel {
+    guard let kernel = RowKernel(from: from, to: to, search: search) else {
       throw Failure(.defect, "there is no conversion", expected: "\(to)", found: "\(from)")
     }
     return kernel

@@ -2,6 +2,7 @@ import Accelerators
 import Architectures
 import ByteIO
 import GraphRewriting
+import Quantization
 import TensorTypes
 import WeightFormats
 
@@ -48,6 +49,8 @@ public struct Plan: Sendable {
   /// Source tensors that are not written, each with the reason.
   public let dropped: [(name: ByteString, reason: String)]
   public let warnings: [String]
+  /// How the scales of blocks are chosen.
+  public let search: BlockSearch
   /// Whether infinities and NaNs are quantized.
   public let allowsNonfinite: Bool
   public let memory: MemoryPlan

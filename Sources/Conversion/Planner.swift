@@ -21,6 +21,8 @@ public struct ConversionRequest: Sendable {
   public var allowsRequantizing = false
   /// Whether infinities and NaNs may be quantized.
   public var allowsNonfinite = false
+  /// How the scales of blocks are chosen.
+  public var search = BlockSearch.reference
   /// How much the inputs of matrices matter.
   public var importance: ImportanceMatrix?
   /// Between what values the inputs of layers lie, for static activations.
@@ -63,6 +65,7 @@ extension Plan {
         var importance: TensorImportance?
         if pieces.contains(where: { $0.encodings.first != type.encoding }) {
           importance = try request.importance(of: output.name, type, program.scheme)
+          try request.checkSearch(type)
         }
         if importance != nil {
           pieces = pieces.map { $0.encodingWholeRows(of: type.shape.rowLength) }
@@ -86,6 +89,7 @@ extension Plan {
     isFolder = writing.isFolder
     dropped = model.model.dropped.map { (source.tensors[$0.source].name, $0.reason) }
     warnings = model.warnings + writing.warnings
+    search = request.search
     allowsNonfinite = request.allowsNonfinite
     tensors = writing.order.map { place in
       let output = rewritten.outputs[place.output]

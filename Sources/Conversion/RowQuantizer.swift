@@ -5,6 +5,7 @@ import TensorTypes
 struct RowQuantizer {
   let type: TensorType
   let importance: TensorImportance?
+  let search: BlockSearch
   /// Whether values are refused that blocks cannot hold.
   let refuses: Bool
   /// The place of the first element that is given.
@@ -34,7 +35,7 @@ struct RowQuantizer {
       let refusal = encoder(
         from, into: to, rowLength: type.shape.rowLength,
         importance: try importance.entry.weights(number, of: importance.matrixCount),
-        refuses: refuses)
+        search: search, refuses: refuses)
       try accept(refusal?.moved(by: position - start))
       position = next
     }
@@ -68,5 +69,18 @@ struct RowQuantizer {
       rest /= axis
     }
     return Shape(indices.reversed()).description
+  }
+}
+
+extension ConversionRequest {
+  /// - Throws: `usage` for a type whose scales cannot be searched for as asked.
+  func checkSearch(_ type: TensorType) throws(Failure) {
+    guard search == .thorough, case .block(let block) = type.encoding,
+      !BlockSearch.thoroughTypes.contains(block)
+    else { return }
+    let names = BlockSearch.thoroughTypes.map(\.name).joined(separator: ", ")
+    throw Failure(
+      .usage, "there is no thorough search for the tensor's type", expected: "one of \(names)",
+      found: block.name)
   }
 }

@@ -63,7 +63,8 @@ struct WorkList: Sendable {
       }
       let encoding = tensor.type.encoding
       let rows = RowQuantizer(
-        type: tensor.type, importance: tensor.importance, refuses: !plan.allowsNonfinite,
+        type: tensor.type, importance: tensor.importance, search: plan.search,
+        refuses: !plan.allowsNonfinite,
         start: first.start / encoding.unitByteCount * encoding.unitElementCount + unit.start)
       let bytes = try piece.produce(unit, from: plan.source, rows, buffers)
       let offset = first.start + unit.start.bytes(tensor.type.encoding)
@@ -81,7 +82,8 @@ struct WorkList: Sendable {
     // There is a quantization, as the caller has found.
     let matrix = TensorType(shape: piece.quantization!.shape, encoding: .f32)
     let rows = RowQuantizer(
-      type: matrix, importance: nil, refuses: !plan.allowsNonfinite, start: unit.start)
+      type: matrix, importance: nil, search: .reference, refuses: !plan.allowsNonfinite,
+      start: unit.start)
     var written = 0
     // All pieces of the run are parts of quantizing.
     let parts = run.places.map { plan.tensors[$0.tensor].pieces[$0.piece].quantization! }

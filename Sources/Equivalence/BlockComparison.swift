@@ -105,8 +105,9 @@ struct BlockComparison: ~Copyable {
           allowance = rounded(scale, offset, 1)
           compareNoise(values, exact.scale, steps, into: &metrics)
         } else if isPlain, formula.hasOneScale || scale.magnitude >= 0x1p-14 {
+          // Codes may come from the scale before or after rounding.
           allowance = Allowance(
-            step: Double(exact.scale.magnitude),
+            step: max(Double(exact.scale.magnitude), scale.magnitude),
             perLevel: (Double(exact.scale) - scale).magnitude,
             fixed: (Double(exact.offset) - offset).magnitude, isNegative: exact.scale < 0)
         } else {

@@ -15,7 +15,7 @@ public struct BlockEncoder: Sendable {
   public let importance: Importance
   /// Whether, with importance, a block depends on its whole row, so that rows must come whole.
   public let needsWholeRows: Bool
-  private let row: port_block_name
+  let row: port_block_name
   private let codebook: (@Sendable () -> Codebook)?
 
   /// nil when nothing encodes this type.
@@ -43,29 +43,34 @@ public struct BlockEncoder: Sendable {
   /// - Parameters:
   ///   - rows: F32 at any address; none of the values infinite or NaN, or the block is undefined.
   ///   - importance: `rowLength` weights, none negative, the same for every row.
+  ///   - search: what types that have no thorough search disregard.
   /// - Precondition: `rows` holds whole rows and `destination` their blocks; `rowLength` is a
   ///   multiple of `rowMultiple`; there is importance where it is required.
   /// - Returns: why elements are refused, when `refuses`; then the destination is undefined.
   @discardableResult
   public func callAsFunction(
     _ rows: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
-    rowLength: Int, importance weights: [Float]? = nil, refuses: Bool = false
+    rowLength: Int, importance weights: [Float]? = nil, search: BlockSearch = .reference,
+    refuses: Bool = false
   ) -> Refusal? {
     let count = rows.count / 4
     guard refuses, count > 0, let values = rows.baseAddress, let blocks = destination.baseAddress
     else {
-      encode(rows, into: destination, rowLength: rowLength, importance: weights, on: .best)
+      encode(
+        rows, into: destination, rowLength: rowLength, importance: weights, search: search,
+        on: .best)
       return nil
     }
     let magnitude = Magnitude(values, count)
     if case .notFinite = magnitude { return magnitude.refusal(block, blocks, count, 0) }
-    encode(rows, into: destination, rowLength: rowLength, importance: weights, on: .best)
+    encode(
+      rows, into: destination, rowLength: rowLength, importance: weights, search: search, on: .best)
     return magnitude.refusal(block, blocks, count, 0)
   }
 
   func encode(
     _ rows: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
-    rowLength: Int, importance weights: [Float]?, on kernels: Kernels
+    rowLength: Int, importance weights: [Float]?, search: BlockSearch, on kernels: Kernels
   ) {
     guard rowLength > 0, let from = rows.baseAddress, let to = destination.baseAddress else {
       return
@@ -74,16 +79,13 @@ public struct BlockEncoder: Sendable {
     precondition(rowLength % rowMultiple == 0 && rows.count == 4 * rowLength * rowCount)
     precondition(destination.count >= rowLength / rowMultiple * rowCount * block.byteCount)
     precondition(weights == nil ? importance != .required : weights!.count == rowLength)
-    if importance == .ignored {
-      return run(kernels, from, to, rowLength: rowLength, rowCount: rowCount, importance: nil)
+    func encode(_ importance: UnsafeRawPointer?) {
+      run(kernels, from, to, rowLength: rowLength, rowCount: rowCount, importance: importance)
+      guard search == .thorough, hasThoroughSearch else { return }
+      refine(kernels, from, to, rowLength: rowLength, rowCount: rowCount, importance: importance)
     }
-    guard let weights else {
-      return run(kernels, from, to, rowLength: rowLength, rowCount: rowCount, importance: nil)
-    }
-    weights.withUnsafeBytes {
-      run(
-        kernels, from, to, rowLength: rowLength, rowCount: rowCount, importance: $0.baseAddress)
-    }
+    guard importance != .ignored, let weights else { return encode(nil) }
+    weights.withUnsafeBytes { encode($0.baseAddress) }
   }
 
   func run(

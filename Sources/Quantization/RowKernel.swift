@@ -10,17 +10,31 @@ public struct RowKernel: Sendable {
   public let destination: Encoding
   private let decode: Decoder?
   private let encode: Encoder?
+  /// Searches on for better scales.
+  private let refiner: BlockEncoder?
   private let kernels: Kernels
 
   /// nil when there is no such conversion.
-  public init?(from source: Encoding, to destination: Encoding) {
-    self.init(from: source, to: destination, on: .best)
+  public init?(
+    from source: Encoding, to destination: Encoding, search: BlockSearch = .reference
+  ) {
+    self.init(from: source, to: destination, search: search, on: .best)
   }
 
-  init?(from source: Encoding, to destination: Encoding, on kernels: Kernels) {
+  init?(
+    from source: Encoding, to destination: Encoding, search: BlockSearch = .reference,
+    on kernels: Kernels
+  ) {
     self.source = source
     self.destination = destination
     self.kernels = kernels
+    if case .block(let block) = destination, search == .thorough,
+      let encoder = BlockEncoder(block), encoder.hasThoroughSearch
+    {
+      refiner = encoder
+    } else {
+      refiner = nil
+    }
     guard source != destination else {
       decode = nil
       encode = nil
@@ -103,6 +117,7 @@ public struct RowKernel: Sendable {
         let magnitude = refuses ? Magnitude(values, count) : .usual
         if case .notFinite = magnitude { return magnitude.refusal(block, blocks, count, start) }
         encode.run(kernels, values, blocks, count)
+        refiner?.refine(kernels, values, blocks, rowLength: count, rowCount: 1, importance: nil)
         if let refusal = magnitude.refusal(block, blocks, count, start) { return refusal }
       }
       return nil

@@ -125,7 +125,12 @@ public struct ExplanationReport: Sendable {
   }
 
   private func bound(_ chain: [Encoding]) -> String {
-    let bounds = zip(chain, chain.dropFirst()).compactMap { $1.errorBound(from: $0) }
+    let bounds = zip(chain, chain.dropFirst()).compactMap { from, to in
+      if case .block = to, from != to, explanation.plan.search == .thorough {
+        return "no more squared error in a block than llama.cpp's scales give"
+      }
+      return to.errorBound(from: from)
+    }
     return bounds.isEmpty ? "bit-exact" : bounds.joined(separator: "; ")
   }
 }

@@ -14,7 +14,8 @@ public struct PlanReport: Sendable {
   /// For people. Nothing in it depends on the machine or on where the output goes.
   public var lines: [String] {
     var rows: [(String, String)] = []
-    rows.append(("target", "\(plan.target.name.rawValue), scheme \(plan.scheme.name)"))
+    let search = plan.search == .thorough ? ", thorough search" : ""
+    rows.append(("target", "\(plan.target.name.rawValue), scheme \(plan.scheme.name)\(search)"))
     if let architecture = plan.architecture { rows.append(("architecture", architecture.name)) }
     let sourceTensors = Amount.count(plan.source.tensors.count, of: "tensor")
     rows.append(
@@ -82,6 +83,7 @@ public struct PlanReport: Sendable {
       "output": .text(plan.destination),
       "target": .text(plan.target.name.rawValue),
       "scheme": .text(plan.scheme.name),
+      "search": .text(plan.search.rawValue),
       "architecture": plan.architecture.map { .text($0.name) },
       "read_bytes": .integer(plan.source.payloadByteCount),
       "write_bytes": .integer(plan.outputByteCount),

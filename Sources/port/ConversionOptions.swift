@@ -2,6 +2,7 @@ import Accelerators
 import ArgumentParser
 import Conversion
 import Foundation
+import Quantization
 import TensorTypes
 import WeightFormats
 
@@ -45,6 +46,12 @@ struct ConversionOptions: ParsableArguments {
       valueName: "FILE"))
   var calibration: String?
 
+  @Option(
+    help: """
+      How the scales of blocks are chosen: as llama.cpp does, or with less error and more time.
+      """)
+  var search = BlockSearch.reference
+
   @Flag(help: "Quantize infinities and NaNs, and values too large for a block's scale.")
   var allowNonfinite = false
 
@@ -70,11 +77,14 @@ struct ConversionOptions: ParsableArguments {
     request.mixOptions.embeddingType = try embeddingType.flatMap(request.target.encoding)
     request.importance = try imatrix.map(ImportanceMatrix.init(path:))
     request.calibration = try calibration.map(Calibration.init(path:))
+    request.search = search
     request.allowsNonfinite = allowNonfinite
     request.allowsRequantizing = allowRequantize
     return request
   }
 }
+
+extension BlockSearch: ExpressibleByArgument {}
 
 /// How much of the machine is used.
 struct ResourceOptions: ParsableArguments {

@@ -24,7 +24,7 @@ import Testing
         next += unit.elementCount
         let rows = RowQuantizer(
           type: TensorType(shape: [piece.elementCount], encoding: piece.encodings.last!),
-          importance: nil, refuses: false, start: unit.start)
+          importance: nil, search: .reference, refuses: false, start: unit.start)
         bytes += try piece.produce(unit, from: checkpoint, rows, buffers)
       }
       #expect(next == piece.elementCount)

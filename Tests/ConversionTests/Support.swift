@@ -130,7 +130,7 @@ func plan(
     graph: graph, firings: [], tensors: tensors,
     files: [Plan.File(name: destination, framing: framing)], sidecars: [],
     destination: destination, isFolder: false, dropped: [], warnings: [],
-    allowsNonfinite: true,
+    search: .reference, allowsNonfinite: true,
     memory: MemoryPlan(
       jobs: jobs, unitElementLimit: unitElementLimit, workerByteCount: sizes.byteCount,
       baseByteCount: 0))

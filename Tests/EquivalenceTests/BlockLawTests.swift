@@ -14,15 +14,17 @@ import Testing
     let values = HardInput.values(input)
     for weights in [nil, HardInput.importance] {
       guard weights != nil || encoder.importance != .required else { continue }
-      let blocks = HardInput.encode(values, encoder, weights)
-      let metrics = HardInput.compare(values, blocks, type)
-      #expect(
-        metrics.violationCount == 0,
-        "\(metrics.worstRatio) at \(String(describing: metrics.firstViolation))")
-      #expect(metrics.worseBlockCount == 0)
-      // IQ1_M without importance is worse than nothing on rows of few different values.
-      if type.name == "iq1_m", input == "ties" { continue }
-      #expect(metrics.relativeRMSE <= BlockLaw.of(type).noiseBound, "\(metrics.relativeRMSE)")
+      for search in BlockSearch.allCases where search == .reference || encoder.hasThoroughSearch {
+        let blocks = HardInput.encode(values, encoder, weights, search)
+        let metrics = HardInput.compare(values, blocks, type)
+        #expect(
+          metrics.violationCount == 0,
+          "\(search): \(metrics.worstRatio) at \(String(describing: metrics.firstViolation))")
+        #expect(metrics.worseBlockCount == 0, "\(search)")
+        // IQ1_M without importance is worse than nothing on rows of few different values.
+        if type.name == "iq1_m", input == "ties" { continue }
+        #expect(metrics.relativeRMSE <= BlockLaw.of(type).noiseBound, "\(metrics.relativeRMSE)")
+      }
     }
   }
 }

@@ -45,12 +45,15 @@ enum HardInput {
   }
 
   /// The blocks that the converter's encoder makes of rows.
-  static func encode(_ values: [Float], _ encoder: BlockEncoder, _ weights: [Float]?) -> [UInt8] {
+  static func encode(
+    _ values: [Float], _ encoder: BlockEncoder, _ weights: [Float]?,
+    _ search: BlockSearch = .reference
+  ) -> [UInt8] {
     let byteCount = values.count / encoder.block.elementCount * encoder.block.byteCount
     var blocks = [UInt8](repeating: 0, count: byteCount)
     blocks.withUnsafeMutableBytes { blocks in
       values.withUnsafeBytes {
-        _ = encoder($0, into: blocks, rowLength: rowLength, importance: weights)
+        _ = encoder($0, into: blocks, rowLength: rowLength, importance: weights, search: search)
       }
     }
     return blocks

@@ -186,6 +186,12 @@ static void digest_blocks(
         write_golden(
           folder, type->name, input->name, kind, encoded, byte_count / input->row_count * 2);
       }
+      if (is_golden && is_kept && port_can_refine(t)) {
+        path->refine(t, &rows, encoded);
+        printf(
+          "%s: %s of %s, %s, refined: %016llx\n", path->name, type->name, input->name, kind,
+          (unsigned long long)digest(encoded, byte_count));
+      }
     }
     free(encoded);
   }

@@ -34,6 +34,24 @@ import Testing
     #expect(try scratch.data("a") == scratch.data("b"))
   }
 
+  @Test func thoroughSearchGivesTheSameBytesWithAnyJobsAndVerifies() throws {
+    let scratch = try Scratch()
+    func convert(_ name: String, _ options: String...) throws -> Data {
+      let result = try Tool.run(
+        [
+          "convert", ConvertTests.model, "--to", "gguf", "--quantize", "q4_k_m", "-o",
+          scratch.path(name),
+        ] + options)
+      #expect(result.exitCode == 0, "\(result.errors)\(result.output)")
+      return try scratch.data(name)
+    }
+    let reference = try convert("r")
+    let thorough = try convert("a", "--search", "thorough", "--jobs", "1", "--verify")
+    #expect(try convert("b", "--search", "thorough", "--jobs", "4") == thorough)
+    #expect(thorough.count == reference.count)
+    #expect(thorough != reference)
+  }
+
   @Test func planWritesNothingAndSaysTheSize() throws {
     let scratch = try Scratch()
     let output = scratch.path("m.gguf")

@@ -37,6 +37,17 @@ import Testing
       arguments: ["convert", model, "--to", "gguf", "-o", "x", "--memory", "1kB"], exitCode: 64,
       says: ["memory limit is too low", "at least"]),
     Case(
+      arguments: [
+        "convert", model, "--to", "gguf", "--quantize", "q4_0", "--override",
+        "*attn_q.weight=mxfp4", "--search", "thorough", "-o", "x",
+      ], exitCode: 64,
+      says: [
+        "tensor 'blk.0.attn_q.weight'", "no thorough search", "q4_0", "iq4_xs", "found mxfp4",
+      ]),
+    Case(
+      arguments: ["convert", model, "--to", "gguf", "--search", "best", "-o", "x"], exitCode: 64,
+      says: ["--search", "thorough"]),
+    Case(
       arguments: ["explain", model, "--to", "gguf", "no.such.tensor"], exitCode: 64,
       says: ["tensor 'no.such.tensor'"]),
   ]

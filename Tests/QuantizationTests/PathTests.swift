@@ -58,14 +58,15 @@ import Testing
 
 extension BlockEncoder {
   func encoded(
-    _ values: [Float], _ rowLength: Int, _ importance: [Float]?, _ kernels: Kernels
+    _ values: [Float], _ rowLength: Int, _ importance: [Float]?, _ kernels: Kernels,
+    search: BlockSearch = .reference
   ) -> [UInt8] {
     let byteCount = values.count / rowMultiple * block.byteCount
     return [UInt8](unsafeUninitializedCapacity: byteCount) { bytes, count in
       values.withUnsafeBytes {
         encode(
           $0, into: UnsafeMutableRawBufferPointer(bytes), rowLength: rowLength,
-          importance: importance, on: kernels)
+          importance: importance, search: search, on: kernels)
       }
       count = byteCount
     }

@@ -5,6 +5,7 @@
 #include "Vector256.h"
 
 #define PATH_BLOCKS port_avx2_blocks
+#define PATH_REFINE port_avx2_refine
 #define PATH_KERNELS port_avx2_kernels
 #include "VectorBlocks.h"
 

@@ -24,7 +24,7 @@ static void pack_scales(const uint8_t *scales, const uint8_t *offsets, uint8_t *
   }
 }
 
-static void unpack_scales(const uint8_t *from, uint8_t *scales, uint8_t *offsets) {
+void port_unpack_k_scales(const uint8_t *from, uint8_t *scales, uint8_t *offsets) {
   for (int i = 0; i < 4; i++) {
     scales[i] = from[i] & 63;
     offsets[i] = from[i + 4] & 63;
@@ -67,7 +67,7 @@ static void finish(
   }
   pack_scales(scales, offsets, packed_scales);
   // Q4_K may have packed a wrapped code; what counts is what is read back.
-  unpack_scales(packed_scales, scales, offsets);
+  port_unpack_k_scales(packed_scales, scales, offsets);
   float scale = load_half(scale_bytes), offset = load_half(offset_bytes);
   float group_scales[8], group_offsets[8];
   for (int i = 0; i < 8; i++) {

@@ -9,7 +9,7 @@
 
 enum { COUNT = 32 };
 
-static void pack(const uint8_t *codes, int bits, uint8_t *to) {
+void port_pack_q4_q5(const uint8_t *codes, int bits, uint8_t *to) {
   if (bits == 5) {
     uint32_t fifth = 0;
     for (int i = 0; i < COUNT; i++) fifth |= (uint32_t)(codes[i] >> 4 & 1) << i;
@@ -50,7 +50,7 @@ static void encode_signed(const struct block *block, int bits, uint8_t *to) {
     }
   }
   store_half(to, scale);
-  pack(codes, bits, to + 2);
+  port_pack_q4_q5(codes, bits, to + 2);
 }
 
 /// d = (max − min) / highest, code = ⌊(x − min) · (1/d) + ½⌋.
@@ -76,7 +76,7 @@ static void encode_offset(const struct block *block, int bits, uint8_t *to) {
   }
   store_half(to, result.scale);
   store_half(to + 2, -result.offset);
-  pack(codes, bits, to + 4);
+  port_pack_q4_q5(codes, bits, to + 4);
 }
 
 static void encode_q4_0(const struct block *block, uint8_t *to) { encode_signed(block, 4, to); }

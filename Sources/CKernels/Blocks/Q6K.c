@@ -7,7 +7,8 @@
 #include "KQuants.h"
 #include "Layouts.h"
 
-static void pack(const uint8_t *restrict codes, struct q6_k *restrict block) {
+void port_pack_q6_k(const uint8_t *restrict codes, uint8_t *restrict to) {
+  struct q6_k *block = (struct q6_k *)to;
   for (int half = 0; half < 2; half++, codes += 128) {
     uint8_t *low = block->low + 64 * half, *high = block->high + 32 * half;
     for (int l = 0; l < 64; l++) low[l] = (uint8_t)((codes[l] & 15) | codes[l + 64] << 4);
@@ -42,7 +43,7 @@ void port_finish_q6_k(const float *x, struct k_groups *groups, uint8_t *to) {
     group_scales[i] = scale * (float)block->scales[i];
   }
   groups->requantize(16, x, group_scales, zeros, -32, 31, groups->codes);
-  pack(groups->codes, block);
+  port_pack_q6_k(groups->codes, to);
 }
 
 /// Weights are x², or the importance itself.

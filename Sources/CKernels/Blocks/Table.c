@@ -11,6 +11,15 @@
   }
 #include "Decoders.h"
 
+#define REFINER static inline __attribute__((always_inline))
+#include "Refine.h"
+
+void port_portable_refine(
+  enum port_block_name name, const struct port_rows *rows, void *blocks
+) {
+  refine_rows(port_refinement_of(name), rows, blocks);
+}
+
 // Q8_0 is among the plain kernels.
 
 void port_encode_q8_0(

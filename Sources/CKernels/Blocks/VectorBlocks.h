@@ -23,6 +23,13 @@
   }
 #include "Decoders.h"
 
+#define REFINER INLINE
+#include "Refine.h"
+
+VECTOR void PATH_REFINE(enum port_block_name name, const struct port_rows *rows, void *blocks) {
+  refine_rows(port_refinement_of(name), rows, blocks);
+}
+
 #define ROW(type) {encode_##type, decode_##type},
 
 const struct port_block_kernels PATH_BLOCKS[PORT_BLOCK_COUNT] = {PORT_BLOCKS(ROW)};

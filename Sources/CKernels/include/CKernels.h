@@ -77,9 +77,15 @@ struct port_kernels {
   /// By `port_block_name`. The bytes are those of llama.cpp's `ggml_quantize_chunk` on x86-64, whose
   /// arithmetic is F32 in a fixed order without fused multiply-adds.
   const struct port_block_kernels *blocks;
+  /// Replaces each encoded block by one of less error, Σ importance · (decoded − value)², where a
+  /// search finds scales for one. Only for types of which `port_can_refine` holds.
+  void (*refine)(enum port_block_name, const struct port_rows *, void *blocks);
   /// Those for matrices whose scales lie beside the codes.
   const struct port_matrix_kernels *matrix;
 };
+
+/// Whether there is a search for better scales.
+int port_can_refine(enum port_block_name name);
 
 /// The kernels of path `index`, from the portable one up; NULL when the CPU lacks it or there is
 /// none.
