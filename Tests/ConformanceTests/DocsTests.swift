@@ -2,6 +2,7 @@ import Accelerators
 import Architectures
 import Foundation
 import GraphRewriting
+import Quantization
 import TensorTypes
 import Testing
 import WeightFormats
@@ -54,7 +55,7 @@ import WeightFormats
       let (block, bytes) = (type.encoding.unitElementCount, type.encoding.unitByteCount)
       #expect(gguf.contains("| \(type.id) | \(type.name) | \(block) | \(bytes) |"), "\(type.name)")
     }
-    let blocks = read("docs/types/blocks.md") + read("docs/types/q8_0.md")
+    let blocks = read("docs/types/blocks.md")
     for block in BlockType.all {
       #expect(blocks.contains(block.name.uppercased()), "\(block.name)")
     }
@@ -62,6 +63,40 @@ import WeightFormats
     for dtype in DType.allCases {
       let row = "| \(dtype.name) | \(dtype.bitWidth) | \(dtype.kind) |"
       #expect(plain.contains(row), "\(row)")
+    }
+  }
+
+  /// The page of a type is the one with its block of zeros.
+  @Test(arguments: BlockEncoder.all.map(\.block))
+  func everyBlockTypeHasItsPage(_ block: BlockType) throws {
+    let encoder = try #require(BlockEncoder(block))
+    let ones: [Float] = Array(repeating: 1, count: block.elementCount)
+    let plain = encoder.importance == .required ? nil : try zeros(encoder, nil)
+    let weighted = encoder.importance == .ignored ? nil : try zeros(encoder, ones)
+    var rows: [String] = []
+    if let plain { rows.append("| \(block.name.uppercased()) | `\(plain)` |") }
+    if let weighted, weighted != plain {
+      rows.append("| \(block.name.uppercased()), importance | `\(weighted)` |")
+    }
+    let paths = files("docs/types", ending: ".md").filter { read($0).contains(rows[0]) }
+    #expect(paths.count == 1, "\(rows)")
+    let page = read(paths.first ?? "")
+    for row in rows { #expect(page.contains(row)) }
+    for heading in ["Layout", "Encoding", "Error"] {
+      #expect(page.contains("\n## \(heading)\n"), "\(block.name): \(heading)")
+    }
+    #expect(page.contains("mportance matrix"), "\(block.name)")
+    let index = read("docs/types/blocks.md").split(separator: "\n")
+    let name = try #require(paths.first?.split(separator: "/").last)
+    #expect(
+      index.contains { $0.contains(block.name.uppercased()) && $0.contains("](\(name))") },
+      "\(block.name)")
+  }
+
+  @Test func theThoroughSearchIsDescribedForEveryTypeThatHasIt() {
+    let lines = read("docs/types/thorough-search.md").split(separator: "\n")
+    for block in BlockSearch.thoroughTypes {
+      #expect(lines.contains { $0.hasPrefix("| \(block.name.uppercased()) | ") }, "\(block.name)")
     }
   }
 
@@ -119,6 +154,25 @@ import WeightFormats
     }
     #expect(page.contains("\(framing.fileByteCount) bytes"))
   }
+}
+
+/// A block of zeros in hexadecimal, runs of equal bytes as one with their number.
+private func zeros(_ encoder: BlockEncoder, _ importance: [Float]?) throws -> String {
+  let values = [Float](repeating: 0, count: encoder.block.elementCount)
+  var bytes = [UInt8](repeating: 0, count: encoder.block.byteCount)
+  bytes.withUnsafeMutableBytes { bytes in
+    values.withUnsafeBytes {
+      _ = encoder($0, into: bytes, rowLength: values.count, importance: importance)
+    }
+  }
+  var words: [String] = []
+  var rest = bytes[...]
+  while let byte = rest.first {
+    let count = rest.prefix { $0 == byte }.count
+    words.append(String(format: "%02x", byte) + (count > 1 ? "×\(count)" : ""))
+    rest = rest.dropFirst(count)
+  }
+  return words.joined(separator: " ")
 }
 
 /// The anchors of a page's headings, as GitHub makes them.
