@@ -3,7 +3,7 @@ SWIFT ?= swift
 PORT = .build/release/port
 MODEL = Fixtures/models/tiny-qwen2
 
-.PHONY: demo test build lint interop arm64 faults fuzz bench zstd
+.PHONY: demo test build lint interop arm64 mutation faults fuzz bench zstd
 
 ## Converts a bundled trained checkpoint to GGUF Q8_0, verifies it and shows the verdict.
 demo: build
@@ -30,6 +30,11 @@ interop: build
 ## Runs the kernels for arm64 in an emulator and compares their bytes with those of x86-64 (Debian, Ubuntu).
 arm64:
 	bash Tests/Interop/arm64.sh
+
+## Puts faults into correct conversions and prints how many port verify finds and names.
+mutation: zstd
+	PORT_LONG_TESTS=1 $(SWIFT) test -c release -Xswiftc -enable-testing \
+	  --scratch-path .build/mutation --filter 'MutationTests|NoFalseAlarm' --disable-xctest
 
 ## Lets every system call of a conversion fail, and kills it everywhere (Linux; needs strace).
 faults: build

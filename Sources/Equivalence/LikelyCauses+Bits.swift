@@ -4,8 +4,8 @@ import TensorTypes
 extension LikelyCauses {
   /// Another rule of rounding that explains every element around the first that differs.
   func causeInRounding(_ suspect: Suspect) throws(Failure) -> String? {
-    guard case .rounded(let format, let dtype, _) = suspect.pair.law,
-      suspect.metrics.worstRatio == 1, let place = suspect.metrics.firstViolation
+    guard let place = suspect.metrics.firstViolation,
+      case .plain(let dtype) = suspect.encoding, let format = FloatFormat(dtype)
     else { return nil }
     let count = min(suspect.elementCount, 1 << 14)
     let cell = Cell(expectation.graph[suspect.pair.node].type.encoding)
@@ -14,14 +14,20 @@ extension LikelyCauses {
     let elements = start..<min(suspect.elementCount, start + count)
     let source = try comparison.evaluation.values(suspect.pair.node, elements: elements)
     let found = try comparison.converted.values(of: suspect.pair.converted, elements: elements)
+    let rounding = Rounding(format)
+    let exactly = "instead of to nearest, ties to even, in \(dtype.name)"
     let rules: [(String, (Double) -> Double)] = [
-      ("towards zero", { Rounding(format).towardsZero($0) }),
-      ("halves away from zero", { Rounding(format).halvesAway($0) }),
-      ("halves up", { Rounding(format).halvesUp($0) }),
+      ("values are rounded towards zero \(exactly)", rounding.towardsZero),
+      ("values are rounded halves away from zero \(exactly)", rounding.halvesAway),
+      ("values are rounded halves up \(exactly)", rounding.halvesUp),
+      ("values are rounded to BF16 first", { format.rounding(FloatFormat.bf16.rounding($0)) }),
+      ("values are rounded to F16 first", { format.rounding(FloatFormat.f16.rounding($0)) }),
+      ("subnormal values are zero", { rounding.withoutSubnormals(format.rounding($0)) }),
+      ("subnormal values are zero", { format.rounding(rounding.withoutSubnormals($0)) }),
     ]
     for (name, round) in rules
     where zip(source, found).allSatisfy({ $1.isNaN || round($0) == $1 }) {
-      return "values are rounded \(name) instead of to nearest, ties to even, in \(dtype.name)"
+      return name
     }
     return nil
   }
@@ -176,6 +182,10 @@ private struct Rounding {
   func halvesAway(_ x: Double) -> Double {
     let (near, far) = around(x)
     return (x - near).magnitude == (far - x).magnitude ? far : format.rounding(x)
+  }
+
+  func withoutSubnormals(_ x: Double) -> Double {
+    x.isFinite && x != 0 && Int(x.exponent) < format.leastExponent ? 0 : x
   }
 
   func halvesUp(_ x: Double) -> Double {

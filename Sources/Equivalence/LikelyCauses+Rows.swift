@@ -52,6 +52,13 @@ extension LikelyCauses {
       if 2 * shift == rowCount { return "the two halves of the rows are exchanged" }
       return "rows are shifted: row 0 holds row \(shift)"
     }
+    if shape.rank == 3, case let length = shape.axes[1],
+      moves.allSatisfy({ $0.row % length == $0.from % length }),
+      let moved = moves.first(where: { $0.row != $0.from })
+    {
+      return "experts stand in another order: expert \(moved.row / length) holds expert "
+        + "\(moved.from / length)"
+    }
     for length in headLengths(rowCount) {
       if moves.allSatisfy({ $0.from == deinterleaved($0.row, length) }) {
         return "the rows of each head of \(length) are in halves instead of pairs: the rotation of "

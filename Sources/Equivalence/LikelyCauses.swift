@@ -31,8 +31,11 @@ struct LikelyCauses {
     if let cause = try causeInOtherTensors(suspect, probe) { return cause }
     if let cause = try causeInRows(suspect, probe) { return cause }
     if let cause = try causeInTransposition(suspect, probe) { return cause }
+    if let cause = try causeInOffsets(suspect, probe) { return cause }
     if let cause = causeInScale(suspect, probe) { return cause }
-    return try causeInStorage(suspect, probe)
+    if let cause = try causeInBlockScales(suspect, probe) { return cause }
+    if let cause = try causeInStorage(suspect, probe) { return cause }
+    return causeInNearness(suspect)
   }
 
   /// A tensor that fails.
@@ -142,6 +145,11 @@ struct LikelyCauses {
       let middle = (low + high) / 2
       if try isZero(middle) { high = middle } else { low = middle + 1 }
     }
+    if low > 0 {
+      let right = try expected(suspect.pair, row: low - 1)
+      let before = try found(suspect.pair, row: low - 1)
+      guard isClose(right, before, suspect.tolerance) else { return nil }
+    }
     return low == 0
       ? "the tensor is zero: it was not written"
       : "rows from \(low) on are zero: the file was cut short or not written to its end"
@@ -172,22 +180,25 @@ struct LikelyCauses {
     return nil
   }
 
+  /// Rows and columns in each other's place, with or without the lengths of the axes.
   private func causeInTransposition(
     _ suspect: Suspect, _ probe: Probe
   ) throws(Failure) -> String? {
     let axes = suspect.shape.axes
-    guard axes.count >= 2, axes[axes.count - 1] == axes[axes.count - 2] else { return nil }
-    let length = suspect.shape.rowLength
-    let matrix = probe.row / length * length
-    let column = probe.row % length
+    guard axes.count >= 2, let columns = axes.last, columns > 1 else { return nil }
+    let rows = axes[axes.count - 2]
+    guard rows > 1 else { return nil }
+    let matrix = probe.row / rows * rows
+    let start = (probe.row - matrix) * columns
     let cell = Cell(expectation.graph[suspect.pair.node].type.encoding)
-    let start = column / cell.elementCount * cell.elementCount
     var values: [Double] = []
-    for row in 0..<min(256, length) {
-      let first = (matrix + row) * length + start
-      let elements = first..<first + cell.elementCount
+    for position in start..<start + min(256, columns) {
+      let (column, row) = position.quotientAndRemainder(dividingBy: rows)
+      let first = column / cell.elementCount * cell.elementCount
+      let element = (matrix + row) * columns + first
       values.append(
-        try comparison.evaluation.values(suspect.pair.node, elements: elements)[column - start])
+        try comparison.evaluation.values(
+          suspect.pair.node, elements: element..<element + cell.elementCount)[column - first])
     }
     return isClose(values, Array(probe.found.prefix(values.count)), suspect.tolerance)
       ? "the matrix is transposed" : nil
@@ -202,7 +213,8 @@ struct LikelyCauses {
       if factor != 0,
         isClose(probe.expected.map { $0 * factor }, probe.found, suspect.tolerance)
       {
-        return "the values are \(rounded(factor)) times the source's"
+        let digits = (factor - 1).magnitude < 0.01 ? 6 : 3
+        return "the values are \(rounded(factor, digits: digits)) times the source's"
       }
     }
     let offset = zip(probe.expected, probe.found).reduce(0) { $0 + $1.1 - $1.0 } / count
@@ -212,6 +224,16 @@ struct LikelyCauses {
       return "the values are the source's plus \(rounded(offset))"
     }
     return nil
+  }
+
+  /// Values that are like the source's everywhere, and wrong in many places.
+  private func causeInNearness(_ suspect: Suspect) -> String? {
+    let metrics = suspect.metrics
+    guard metrics.cosine > 0.9, 8 * metrics.violationCount > metrics.comparedCount else {
+      return nil
+    }
+    return "values are near the source's and not the same: they are of another revision, or were "
+      + "rounded before"
   }
 
   /// Whether two runs of values are the same up to noise.

@@ -51,7 +51,8 @@ extension Expectation {
     }
     for item in expected.items {
       guard let check = kind(of: item.key, name) else { continue }
-      let value = found[item.key] ?? runtime.value(of: item.key)
+      let stored = found[item.key]
+      let value = stored ?? runtime.value(of: item.key)
       let isSame = value.map { means($0, item.value) } ?? false
       report.findings.append(
         Finding(
@@ -60,7 +61,8 @@ extension Expectation {
           likelyCause: isSame
             ? nil
             : isOther
-              ? "the files are of different models" : cause(item.value, value)))
+              ? "the files are of different models"
+              : cause(item.value, stored, implied: value)))
     }
     for item in found.items where expected[item.key] == nil {
       if let check = kind(of: item.key, name), check != .tokenizer || hasTokenizer,
@@ -109,20 +111,36 @@ extension Expectation {
     ["general.", "quantize.", "split."].contains { key.hasPrefix($0) }
   }
 
-  private func cause(_ expected: MetadataValue, _ found: MetadataValue?) -> String? {
-    guard let found else { return "the key was left out" }
+  private func cause(
+    _ expected: MetadataValue, _ found: MetadataValue?, implied: MetadataValue?
+  ) -> String? {
+    guard let found else {
+      return "the key was left out" + (implied.map { ": the runtime takes \($0.summary)" } ?? "")
+    }
     if case .array(let a) = expected, case .array(let b) = found {
-      if a.count == b.count, Set(a.summaries) == Set(b.summaries) {
-        return "the same entries in another order"
-      }
-      if let first = zip(a.summaries, b.summaries).enumerated().first(where: { $1.0 != $1.1 }) {
-        return "entry \(first.offset) is \(first.element.1) instead of \(first.element.0)"
-      }
+      return cause(a.summaries, b.summaries)
     }
-    if let a = expected.number, let b = found.number, a != 0, b != 0 {
-      return "it is \(rounded(b / a)) times the source's"
+    guard let a = expected.number, let b = found.number, a != 0, b != 0 else { return nil }
+    let difference =
+      expected.isSingle
+      ? UInt64(Float(a).bitPattern ^ Float(b).bitPattern)
+      : UInt64(truncatingIfNeeded: (expected.integer ?? 0) ^ (found.integer ?? 0))
+    return "it is \(rounded(b / a)) times the source's"
+      + (difference.nonzeroBitCount == 1 ? ", and one bit differs" : "")
+  }
+
+  private func cause(_ expected: [String], _ found: [String]) -> String? {
+    let first = zip(expected, found).enumerated().first { $1.0 != $1.1 }
+    let place = first.map { "entry \($0.offset) is \($0.element.1) instead of \($0.element.0)" }
+    if expected.count != found.count {
+      let difference = (expected.count - found.count).magnitude
+      return "\(difference) \(difference == 1 ? "entry" : "entries") "
+        + (found.count < expected.count ? "less" : "more") + (place.map { ": " + $0 } ?? "")
     }
-    return nil
+    if Set(expected) == Set(found), let place {
+      return "the same entries in another order: " + place
+    }
+    return place
   }
 }
 
@@ -239,12 +257,14 @@ extension MetadataArray {
   }
 }
 
-/// A number to three significant digits.
-func rounded(_ value: Double) -> String {
+/// A number to some significant digits.
+func rounded(_ value: Double, digits count: Int = 3) -> String {
   guard value.isFinite, value != 0 else { return "\(value)" }
+  var least = 1.0
+  for _ in 1..<count { least *= 10 }
   var scale = 1.0
-  while value.magnitude * scale < 100 { scale *= 10 }
-  while value.magnitude * scale >= 1000 { scale /= 10 }
+  while value.magnitude * scale < least { scale *= 10 }
+  while value.magnitude * scale >= 10 * least { scale /= 10 }
   let digits = (value * scale).rounded()
   let text = "\(scale >= 1 ? digits / scale : digits * (1 / scale))"
   return text.hasSuffix(".0") ? String(text.dropLast(2)) : text

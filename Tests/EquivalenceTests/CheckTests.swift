@@ -27,7 +27,7 @@ import WeightFormats
     for scheme in ["f32", "q8_0"] {
       let correct = try scratch.convert(mixtral, scheme)
       findings += try verify(mixtral, correct).findings
-      var edited = try EditedGGUF(correct)
+      var edited = try EditedCheckpoint(correct)
       breakValues(&edited)
       try edited.write(scratch.path + "/values.gguf")
       findings += try verify(mixtral, scratch.path + "/values.gguf").findings
@@ -42,7 +42,7 @@ import WeightFormats
     return findings
   }
 
-  private static func breakValues(_ edited: inout EditedGGUF) {
+  private static func breakValues(_ edited: inout EditedCheckpoint) {
     edited.move("blk.0.ffn_gate_inp.weight", count: 4) { ($0 + 1) % 4 }
     edited.exchange("blk.0.attn_q.weight", "blk.1.attn_q.weight")
     edited["output.weight"].reverse()
@@ -50,7 +50,7 @@ import WeightFormats
     edited[floats: "blk.1.attn_norm.weight"][0] += 0.5
   }
 
-  private static func breakStructure(_ edited: inout EditedGGUF) {
+  private static func breakStructure(_ edited: inout EditedCheckpoint) {
     edited.metadata.set("general.architecture", .text("gpt2"))
     edited.metadata.set("llama.rope.freq_base", .float32(1))
     edited.metadata.set("tokenizer.ggml.bos_token_id", .uint32(7))

@@ -43,7 +43,7 @@ import Testing
     let check: Check.Name
     let place: String
     let cause: String?
-    let inject: @Sendable (inout EditedGGUF) -> Void
+    let inject: @Sendable (inout EditedCheckpoint) -> Void
   }
 
   static let faults = [
@@ -133,7 +133,7 @@ import Testing
     let fault = ModelChecksTests.faults[number]
     let scratch = try Scratch()
     let converted = try scratch.convert(seeded(fault.model), "f32")
-    var file = try EditedGGUF(converted)
+    var file = try EditedCheckpoint(converted)
     fault.inject(&file)
     try file.write(converted)
     let report = try verify(seeded(fault.model), converted)
@@ -157,7 +157,7 @@ import Testing
     let fault = try #require(ModelChecksTests.faults.first { $0.name == name })
     let scratch = try Scratch()
     let converted = try scratch.convert(seeded(fault.model), "q8_0")
-    var file = try EditedGGUF(converted)
+    var file = try EditedCheckpoint(converted)
     fault.inject(&file)
     try file.write(converted)
     let report = try verify(seeded(fault.model), converted)
@@ -185,7 +185,7 @@ import Testing
   @Test func saysWhyAModelDoesNotRun() throws {
     let scratch = try Scratch()
     let source = try scratch.convert(seeded("llama"), "f16")
-    var file = try EditedGGUF(source)
+    var file = try EditedCheckpoint(source)
     file.metadata.set("general.architecture", .text("unheard"))
     for path in [source, scratch.path + "/same.gguf"] { try file.write(path) }
     let report = try verify(source, scratch.path + "/same.gguf")
@@ -199,7 +199,7 @@ import Testing
   @Test func failsAModelThatDoesNotRun() throws {
     let scratch = try Scratch()
     let converted = try scratch.convert(seeded("llama"), "f16")
-    var file = try EditedGGUF(converted)
+    var file = try EditedCheckpoint(converted)
     file.metadata.set("llama.attention.head_count", .uint32(3))
     try file.write(converted)
     let report = try verify(seeded("llama"), converted)

@@ -33,7 +33,7 @@ import Testing
   private struct Fault: Sendable {
     let name: String
     let scheme: String
-    let inject: @Sendable (inout EditedGGUF) -> Void
+    let inject: @Sendable (inout EditedCheckpoint) -> Void
   }
 
   private static let tensor = "blk.0.ffn_up.weight"
@@ -74,7 +74,7 @@ import Testing
     let fault = OperatorChecksTests.faults[number]
     let scratch = try Scratch()
     let converted = try scratch.convert(seeded("llama-bias"), fault.scheme)
-    var file = try EditedGGUF(converted)
+    var file = try EditedCheckpoint(converted)
     fault.inject(&file)
     try file.write(converted)
     let report = try verify(seeded("llama-bias"), converted, .init(level: .operators, jobs: 2))

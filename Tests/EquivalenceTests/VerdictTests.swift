@@ -120,4 +120,18 @@ import WeightFormats
       .init(level: .values, jobs: 2), progress: { count in sum.withLock { $0 += count } })
     #expect(sum.withLock { $0 } == checkpoint.payloadByteCount)
   }
+
+  @Test func theResultDoesNotDependOnThreadsOrMemory() throws {
+    let scratch = try Scratch()
+    let path = try scratch.convert(seeded("qwen2"), "q8_0")
+    let one = try verify(seeded("qwen2"), path, .init(level: .values, jobs: 1))
+    let four = try verify(
+      seeded("qwen2"), path, .init(level: .values, memoryByteLimit: 64 << 20, jobs: 4))
+    #expect(one.findings == four.findings)
+    #expect(one.tensors.map(\.metrics) == four.tensors.map(\.metrics))
+    let failure = #expect(throws: Failure.self) {
+      try verify(seeded("qwen2"), path, .init(memoryByteLimit: 1 << 20, jobs: 1))
+    }
+    #expect(failure?.kind == .usage)
+  }
 }
