@@ -91,6 +91,13 @@ struct ResourceOptions: ParsableArguments {
   @Option(help: "The most memory to use, such as 512MiB.")
   var memory = ByteAmount(argument: "1GiB")!  // a literal that parses
 
+  @OptionGroup var workers: WorkerOptions
+
+  var jobCount: Int { workers.jobCount }
+}
+
+/// How many threads work.
+struct WorkerOptions: ParsableArguments {
   @Option(help: "Worker threads; as many as processors by default.")
   var jobs: Int?
 
@@ -100,7 +107,5 @@ struct ResourceOptions: ParsableArguments {
     }
   }
 
-  var jobCount: Int { jobs ?? ResourceOptions.processorCount }
-
-  static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
+  var jobCount: Int { jobs ?? ProcessInfo.processInfo.activeProcessorCount }
 }

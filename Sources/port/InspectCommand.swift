@@ -25,8 +25,7 @@ struct InspectCommand: ParsableCommand, JSONReporting {
   @Flag(help: "Read everything and exit with 1 when values are infinite or NaN.")
   var check = false
 
-  @Option(help: "Worker threads; as many as processors by default.")
-  var jobs: Int?
+  @OptionGroup var workers: WorkerOptions
 
   @Option(help: "auto, plain, json or none.")
   var progress = ProgressStyle.auto
@@ -61,7 +60,7 @@ struct InspectCommand: ParsableCommand, JSONReporting {
         ])
       try Console.write(document.sortedText, to: "-")
     } else {
-      Console.print(Array(texts.joined(separator: [""])))
+      try Console.print(Array(texts.joined(separator: [""])))
     }
     for problem in problems {
       Console.complain("check failed: \(problem.escapingControlCharacters)")
@@ -77,9 +76,9 @@ struct InspectCommand: ParsableCommand, JSONReporting {
     let chosen = numbers.map { checkpoint.tensors[$0] }
     let meter = ProgressMeter(
       "reading", style: progress, totalByteCount: chosen.reduce(0) { $0 + $1.byteCount })
-    let statistics = try checkpoint.statistics(
-      of: numbers, jobs: jobs ?? ResourceOptions.processorCount
-    ) { meter.advance($0) }
+    let statistics = try checkpoint.statistics(of: numbers, jobs: workers.jobCount) {
+      meter.advance($0)
+    }
     meter.finish()
     return ValueInspection(tensors: chosen, statistics: statistics)
   }
