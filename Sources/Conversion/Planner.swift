@@ -108,24 +108,11 @@ extension Plan {
       parsedByteCount: source.metadataByteCount
         + (request.target.name == .gguf && model.config != nil ? source.tokenizerByteCount : 0),
       jobs: request.jobs, limit: request.memoryByteLimit)
-    try checkDestination()
+    for output in isFolder ? [destination] : files.map(\.name) { try source.checkIsNoInput(output) }
   }
 
   /// The phases of rules, in order.
   public static let phases: [RuleSet] = [.canonicalise]
-
-  /// Refuses an output that is one of the inputs.
-  private func checkDestination() throws(Failure) {
-    let outputs = isFolder ? [destination] : files.map(\.name)
-    let inputs = source.files.map(\.source.name) + [source.path]
-    for output in outputs {
-      for input in inputs where isSameFile(output, input) {
-        throw Failure(
-          .cannotCreate, "the output is the input", file: output, expected: "another path",
-          found: input)
-      }
-    }
-  }
 }
 
 extension Piece {

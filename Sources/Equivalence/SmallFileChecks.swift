@@ -20,7 +20,7 @@ extension Expectation {
       return
     }
     checkConfig(into: &report)
-    for name in Expectation.smallFiles {
+    for name in Checkpoint.smallFiles {
       guard let expected = try from.bytes(of: name) else { continue }
       let found = try to.bytes(of: name)
       var isSame = found == expected
@@ -33,13 +33,6 @@ extension Expectation {
           measured: isSame ? "the same" : found == nil ? "no such file" : "another content"))
     }
   }
-
-  /// What transformers and sentence-transformers read beside config and weights.
-  private static let smallFiles = [
-    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja",
-    "generation_config.json", "modules.json", "sentence_bert_config.json",
-  ]
 
   /// Keys of `config.json` that a conversion may change, or that no model reads.
   private static let freeKeys: Set<ByteString> = [

@@ -73,12 +73,17 @@ struct VerifyCommand: ParsableCommand, JSONReporting {
       let text = try InputFile(path: path).bytes(at: 0, atMost: 1 << 20)
       return try TokenIDs.parse(text, file: path)
     }
-    let report = try request.run(
-      source: try Checkpoint.open(source), converted: try Checkpoint.open(converted), progress)
+    let source = try Checkpoint.open(source)
+    let converted = try Checkpoint.open(converted)
+    for path in [json, junit, html].compactMap(\.self) where path != "-" {
+      try source.checkIsNoInput(path)
+      try converted.checkIsNoInput(path)
+    }
+    let report = try request.run(source: source, converted: converted, progress)
     if let json { try Console.write(report.json.sortedText, to: json) }
     if let junit { try Console.write(report.junit, to: junit) }
     if let html { try Console.write(report.html, to: html) }
-    if ![json, junit, html].contains("-") { Console.print(report.lines()) }
+    if ![json, junit, html].contains("-") { try Console.print(report.lines()) }
     if report.verdict == .fail || strict && report.verdict == .inconclusive { throw ExitCode(1) }
   }
 }
