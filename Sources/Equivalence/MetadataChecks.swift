@@ -259,7 +259,8 @@ extension MetadataArray {
 
 /// A number to some significant digits.
 func rounded(_ value: Double, digits count: Int = 3) -> String {
-  guard value.isFinite, value != 0 else { return "\(value)" }
+  // Beyond these, the powers of ten below would not be finite.
+  guard (1e-300...1e300).contains(value.magnitude) else { return value.isNaN ? "nan" : "\(value)" }
   var least = 1.0
   for _ in 1..<count { least *= 10 }
   var scale = 1.0

@@ -99,6 +99,15 @@ import WeightFormats
     #expect(counts.allSatisfy { (240...360).contains($0) }, "\(counts)")
   }
 
+  @Test(arguments: [
+    (0.0, "0.0"), (12_345, "12300"), (-0.012345, "-0.0123"), (9.999e-7, "1e-06"),
+    (.leastNonzeroMagnitude, "5e-324"), (1e-307, "1e-307"), (1.5e308, "1.5e+308"),
+    (-.infinity, "-inf"), (-.nan, "nan"),
+  ])
+  func numbersHaveThreeDigits(_ value: Double, _ text: String) {
+    #expect(rounded(value) == text)
+  }
+
   @Test func stopsWhenAsked() throws {
     let scratch = try Scratch()
     let path = try scratch.convert(seeded("qwen2"), "bf16")
