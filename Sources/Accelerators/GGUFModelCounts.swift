@@ -44,7 +44,7 @@ public struct GGUFModelCounts: Sendable, Hashable {
     of path: String, named name: String, _ value: (String) throws(Failure) -> Int?
   ) throws(Failure) {
     func required(_ key: String) throws(Failure) -> Int {
-      guard let count = try value(key) else {
+      guard let count = try optional(key) else {
         throw Failure(
           .badInput, "the model does not say what choosing block types needs", file: path,
           subject: .key(ByteString("\(name).\(key)")), expected: "a whole number",
@@ -52,11 +52,21 @@ public struct GGUFModelCounts: Sendable, Hashable {
       }
       return count
     }
+    func optional(_ key: String) throws(Failure) -> Int? {
+      guard let count = try value(key) else { return nil }
+      guard (0...Int(Int32.max)).contains(count) else {
+        throw Failure(
+          .badInput, "the number is not usable", file: path,
+          subject: .key(ByteString("\(name).\(key)")), expected: "0 to \(Int32.max)",
+          found: "\(count)")
+      }
+      return count
+    }
     architecture = name
     layerCount = try required("block_count")
     headCount = try required("attention.head_count")
-    keyValueHeadCount = try value("attention.head_count_kv") ?? headCount
-    expertCount = try value("expert_count") ?? 0
+    keyValueHeadCount = try optional("attention.head_count_kv") ?? headCount
+    expertCount = try optional("expert_count") ?? 0
   }
 
   /// Query heads that share a key and value head.

@@ -27,13 +27,14 @@ public func huggingFaceConfig(
   }
   for (key, value) in architecture.impliedConfig { config.append(key, value) }
   if let embedding = tensors.first(where: { $0.role.role == .tokenEmbedding }) {
-    config.append("vocab_size", .integer(embedding.type.shape.axes[0]))
+    if let count = embedding.type.shape.axes.first { config.append("vocab_size", .integer(count)) }
     if case .plain(let dtype) = embedding.type.encoding, let name = dtype.torchName {
       config.append("torch_dtype", .text(name))
     }
   }
-  if let types = tensors.first(where: { $0.role.role == .tokenTypeEmbedding }) {
-    config.append("type_vocab_size", .integer(types.type.shape.axes[0]))
+  let types = tensors.first { $0.role.role == .tokenTypeEmbedding }
+  if let count = types?.type.shape.axes.first {
+    config.append("type_vocab_size", .integer(count))
   }
   func hasBias(_ role: Role) -> Bool {
     tensors.contains { $0.role.role == role && $0.role.bindings.part == .bias }

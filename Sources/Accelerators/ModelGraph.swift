@@ -375,7 +375,7 @@ public struct ModelGraph: Sendable {
         expected: "the number of heads and rows", found: "\(shape)")
     }
     let count = which == .query ? heads.query : heads.keyValue
-    guard count > 0, rows % (2 * count) == 0 else {
+    guard count > 0, rows % count == 0, rows / count % 2 == 0 else {
       throw Failure(
         .badInput, "the rows do not fit the number of heads",
         expected: "a multiple of 2 × \(count)", found: "\(rows) rows")

@@ -16,8 +16,10 @@ extension Expectation {
       return false
     }
     let models: (source: ModelEvaluator, converted: ModelEvaluator)
+    let chosen: [Int]
     do throws(Failure) {
       models.source = try ModelEvaluator(source, jobs: request.jobs, isCancelled: isCancelled)
+      chosen = try models.source.tokens(seed: request.seed)
     } catch  where error.isAboutTheModel {
       return skip("the source does not run: \(error)")
     }
@@ -28,7 +30,6 @@ extension Expectation {
       if error.kind == .badInput { report.findings.append(failed(error)) }
       return error.kind == .badInput || skip("the converted model does not run: \(error)")
     }
-    let chosen = try models.source.tokens(seed: request.seed)
     let tokens = request.tokens ?? chosen
     let byteCount = try models.source.byteCount(tokenCount: tokens.count, jobs: request.jobs)
     guard byteCount <= request.memoryByteLimit else {

@@ -42,7 +42,14 @@ struct ModelWeights: Sendable {
 
   /// - Shape: `[rows, columns]`; a vector is one row.
   func shape(_ role: RoleInstance) throws(Failure) -> (rows: Int, columns: Int) {
-    let axes = model.graph[try node(role)].type.shape.axes
+    let type = model.graph[try node(role)].type
+    guard type.encoding != .plain(.c64) else {
+      throw Failure(
+        .badInput, "no known model has complex weights",
+        subject: .tensor(ByteString(role.description)), expected: "real numbers",
+        found: "\(type.encoding)")
+    }
+    let axes = type.shape.axes
     guard axes.count == 1 || axes.count == 2, axes.allSatisfy({ $0 > 0 }) else {
       throw Failure(
         .badInput, "the shape does not fit the tensor's role", file: nil,
