@@ -4,10 +4,12 @@ import TensorTypes
 
 extension Expectation {
   /// Checks what every tensor that both sides have with the same shape does to probe vectors.
+  ///
+  /// - Returns: whether there was one.
   func checkOperators(
     _ request: VerificationRequest, _ isCancelled: @escaping @Sendable () -> Bool,
     into report: inout VerificationReport
-  ) throws(Failure) {
+  ) throws(Failure) -> Bool {
     let numbers = [ByteString: Int](
       uniqueKeysWithValues: converted.tensors.enumerated().map { ($1.name, $0) })
     let hasHead = tensors.contains { $0.role?.role == .output }
@@ -38,7 +40,13 @@ extension Expectation {
       report.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     let rowLimit = OperatorComparison.rowLimit(tensorCount: pairs.count)
     var isSampled = false
+    var skippedRowCount = 0
+    var findingCount = 0
     for (position, pair) in pairs.enumerated() {
+      skippedRowCount += metrics[position]?.skippedRowCount ?? 0
+      // What is not finite is compared by value alone.
+      if metrics[position]?.rowCount == 0 { continue }
+      findingCount += 1
       let finding = finding(pair, metrics[position], chosen[position])
       report.findings.append(finding)
       isSampled = isSampled || type(chosen[position]).rowCount > rowLimit
@@ -51,6 +59,14 @@ extension Expectation {
         "products with more than \(rowLimit) rows of a tensor: rows were "
           + "sampled with seed \(request.seed)")
     }
+    if skippedRowCount > 0 {
+      report.notChecked.append(
+        "products with \(skippedRowCount) rows of the source that are not finite or too large")
+    }
+    if findingCount == 0 {
+      report.notChecked.append("the operators level: no tensor has numbers to multiply with")
+    }
+    return findingCount > 0
   }
 
   /// How the runtime multiplies with a tensor; nil for a vector.

@@ -8,6 +8,8 @@ import WeightFormats
 public struct OperatorMetrics: Sendable, Hashable {
   /// Rows of the weight that were used; for a vector, its elements.
   public var rowCount = 0
+  /// Rows that were chosen and not used, because products with the source's values are not finite.
+  public var skippedRowCount = 0
   public var probeCount = 0
   /// Of the runtime's result, with its rounding of activations, against the source's in `Double`.
   public var error = 0.0
@@ -92,14 +94,14 @@ struct OperatorComparison: Sendable {
     var sums = Sums()
     for probe in 0..<OperatorComparison.probeCount {
       let x = random.probe(count, isPositive: probe % 2 == 1)
-      for index in x.indices {
+      for index in x.indices where source[index].isMultipliable {
         let error = (found[index] - source[index]) * x[index]
         sums.add(
           row: index, error: error, weightError: error, result: source[index] * x[index],
           spread: Spread(sharedWeight: noise.steps[index] * x[index]))
       }
     }
-    return sums.metrics(rowCount: count)
+    return sums.metrics(rowCount: source.count(where: \.isMultipliable), of: count)
   }
 
   // MARK: - Matrices
@@ -136,11 +138,14 @@ struct OperatorComparison: Sendable {
     }
     var sums = Sums()
     let rows = random.spread(min(rowCount, rowLimit), below: rowCount)
+    var usedRowCount = 0
     for row in rows {
       let elements = row * columns..<(row + 1) * columns
       let source = try evaluation.values(pair.node, elements: elements)
       let found = try converted.values(of: pair.converted, elements: elements)
       guard let noise = StoredNoise(source[...], source: from, stored: to) else { return nil }
+      guard source.allSatisfy(\.isMultipliable) else { continue }
+      usedRowCount += 1
       let squares = source.map { $0 * $0 }
       let stepSquares = noise.steps.map { $0 * $0 }
       for probe in probes {
@@ -160,8 +165,13 @@ struct OperatorComparison: Sendable {
           weightError: seen - inner(source, probe.rounded), result: y, spread: spread)
       }
     }
-    return sums.metrics(rowCount: rows.count)
+    return sums.metrics(rowCount: usedRowCount, of: rows.count)
   }
+}
+
+extension Double {
+  /// Whether sums of products with the number, and of their squares, are finite.
+  fileprivate var isMultipliable: Bool { magnitude < 0x1p400 }
 }
 
 private func inner(_ a: [Double], _ b: [Double]) -> Double {
@@ -249,11 +259,12 @@ private struct Sums {
   }
 
   /// Errors of the weights are the same for all probes, those of activations for all rows.
-  func metrics(rowCount: Int) -> OperatorMetrics {
+  func metrics(rowCount: Int, of chosenRowCount: Int) -> OperatorMetrics {
     let scale = result == 0 ? 1 : result
     let probes = OperatorComparison.probeCount
     func share(_ sum: Double, excess: Double = 1) -> Double { (excess * sum / scale).squareRoot() }
-    var metrics = OperatorMetrics(rowCount: rowCount, probeCount: probes)
+    var metrics = OperatorMetrics(
+      rowCount: rowCount, skippedRowCount: chosenRowCount - rowCount, probeCount: probes)
     metrics.error = share(error)
     metrics.weightError = share(weightError)
     metrics.weightBound =

@@ -44,11 +44,11 @@ public enum Verification {
       try expectation.checkValues(comparison, into: &report)
       report.close(.values)
     }
-    if deepest >= .operators {
-      try expectation.checkOperators(request, isCancelled, into: &report)
-      report.close(.operators)
-    }
     var isComplete = true
+    if deepest >= .operators {
+      isComplete = try expectation.checkOperators(request, isCancelled, into: &report)
+      if isComplete { report.close(.operators) }
+    }
     if deepest >= .logits {
       isComplete = try expectation.checkModel(request, isCancelled, into: &report)
       if isComplete { report.close(.logits) }
@@ -59,7 +59,7 @@ public enum Verification {
     try source.checkUnchanged()
     try converted.checkUnchanged()
     var verdicts = report.levels.map(\.verdict)
-    if request.level == .logits, !isComplete { verdicts.append(.inconclusive) }
+    if request.level == deepest, !isComplete { verdicts.append(.inconclusive) }
     report.verdict = .all(verdicts)
     return report
   }

@@ -1,3 +1,4 @@
+import Support
 import TensorTypes
 import Testing
 
@@ -27,6 +28,43 @@ import Testing
       #expect((metrics.weightError > 0) == isRounded, "\(tensor.name)")
       if isRounded { #expect(metrics.weightBound < 10 * metrics.weightError, "\(tensor.name)") }
     }
+  }
+
+  /// What is not finite is compared by value, and does not hide the rows beside it.
+  @Test(arguments: [Double.nan, .infinity, -.infinity, 1e200])
+  func rowsThatCannotBeMultipliedAreLeftOut(_ value: Double) throws {
+    let scratch = try Scratch()
+    func save(_ values: [Double], _ name: String) throws -> String {
+      let path = "\(scratch.path)/\(name).safetensors"
+      let header = "{" + entry("w", "F64", [4, 8], 0..<256) + "}"
+      let bytes = values.flatMap { withUnsafeBytes(of: $0) { Array($0) } }
+      try EquivalenceTests.save(safetensors(header) + bytes, to: path)
+      return path
+    }
+    var values = (0..<32).map { Double($0) / 16 - 1 }
+    values[9] = value
+    let source = try save(values, "source")
+    let request = VerificationRequest(level: .operators, jobs: 1)
+    let same = try verify(source, try save(values, "same"), request)
+    #expect(same.verdict == .pass, same.summary)
+    let metrics = try #require(same.tensors.first?.operators)
+    #expect(metrics.rowCount == 3 && metrics.skippedRowCount == 1)
+    #expect(same.notChecked.contains { $0.hasPrefix("products with 1 rows") })
+    values[30] += 1
+    let other = try verify(source, try save(values, "other"), request)
+    #expect(other.failures.contains { $0.check == .operatorError }, other.summary)
+  }
+
+  @Test func withoutNumbersToMultiplyTheLevelDoesNotRun() throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/m.safetensors"
+    try EquivalenceTests.save(
+      safetensors("{" + entry("w", "I64", [2], 0..<16) + "}", data: 16), to: path)
+    let report = try verify(path, path)
+    #expect(report.verdict == .pass, report.summary)
+    #expect(report.levels.map(\.level) == [.structure, .values])
+    let asked = try verify(path, path, .init(level: .operators, jobs: 1))
+    #expect(asked.verdict == .inconclusive)
   }
 
   /// Errors that a look at each element alone may find small.
