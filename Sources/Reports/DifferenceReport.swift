@@ -72,7 +72,8 @@ public struct DifferenceReport: Sendable {
     return "\(Amount.count(different)) of \(Amount.count(difference.tensors.count, of: "tensor")) "
       + "differ in types or values, \(Amount.count(difference.onlyInFirst.count)) are only in -, "
       + "\(Amount.count(difference.onlyInSecond.count)) only in +, "
-      + "\(Amount.count(difference.metadata.count, of: "metadata key")) differ"
+      + "\(Amount.count(difference.metadata.count, of: "metadata key")) "
+      + (difference.metadata.count == 1 ? "differs" : "differ")
   }
 
   /// For programs, of the schema `port.diff/1`.

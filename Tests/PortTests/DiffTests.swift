@@ -40,6 +40,7 @@ import Testing
     #expect(result.exitCode == 1)
     #expect(result.lines.contains("  - general.file_type = 1"))
     #expect(result.lines.contains("  + general.file_type = 7"))
+    #expect(result.output.hasSuffix(", 1 metadata key differs\n"))
     #expect(result.output.contains("blk.0.attn_q.weight       F16[64, 64]   q8_0[64, 64]"))
     let other = try Tool.run("diff", Tool.fixture("models/tiny-llama"), DiffTests.model)
     #expect(other.lines.contains("  - lm_head.weight"))
