@@ -12,15 +12,32 @@ enum Console {
       && ProcessInfo.processInfo.environment["TERM"] != "dumb"
   }
 
-  static func print(_ lines: [String]) {
-    write(Array((lines.joined(separator: "\n") + "\n").utf8), to: 1)
+  /// Keeps files that are opened later from taking the number of a stream that is closed.
+  ///
+  /// Writing to such a stream still fails.
+  static func reserveStreams() {
+    for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) < 0 {
+      _ = open("/dev/null", O_RDONLY)  // takes the lowest free number
+    }
+  }
+
+  /// - Throws: `inputOutput` when standard output does not take everything.
+  static func print(_ lines: [String]) throws(Failure) {
+    try write(Array((lines.joined(separator: "\n") + "\n").utf8), to: "-")
   }
 
   /// Prints a document, or writes it to the file that is asked for.
   ///
-  /// - Throws: `cannotCreate` when the file cannot be written.
+  /// - Throws: `cannotCreate` when the file cannot be written, `inputOutput` when standard output
+  ///   does not take everything.
   static func write(_ document: [UInt8], to destination: String) throws(Failure) {
-    guard destination != "-" else { return write(document, to: 1) }
+    guard destination != "-" else {
+      guard write(document, to: 1) else {
+        throw Failure(
+          .inputOutput, "cannot write to standard output: \(String(cString: strerror(errno)))")
+      }
+      return
+    }
     let transaction = try OutputTransaction(destination, shape: .files, replaces: true)
     let file = try transaction.create(destination, byteCount: document.count)
     try file.write(document, at: 0)
@@ -33,7 +50,7 @@ enum Console {
 
   static func report(_ failure: Failure, as command: (any JSONReporting)?) {
     complain("error: \(failure)")
-    guard let destination = command?.jsonDestination else { return }
+    guard let destination = command?.jsonDestination, failure.file != destination else { return }
     try? write(failure.json.sortedText, to: destination)
   }
 
@@ -41,16 +58,19 @@ enum Console {
     Foundation.exit(code)
   }
 
-  static func write(_ bytes: [UInt8], to descriptor: Int32) {
+  /// - Returns: whether everything was taken; when not, `errno` says why.
+  @discardableResult
+  static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     bytes.withUnsafeBytes { buffer in
       var done = 0
       while done < buffer.count {
         let count = Foundation.write(
           descriptor, buffer.baseAddress! + done, buffer.count - done)  // not empty
         if count < 0, errno == EINTR { continue }
-        guard count > 0 else { return }
+        guard count > 0 else { return false }
         done += count
       }
+      return true
     }
   }
 }

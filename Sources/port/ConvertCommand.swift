@@ -65,7 +65,7 @@ struct ConvertCommand: ParsableCommand, JSONReporting {
       if json {
         try Console.write(report.json.sortedText, to: "-")
       } else {
-        Console.print(report.lines + ["", report.memoryLine])
+        try Console.print(report.lines + ["", report.memoryLine])
       }
       return
     }
@@ -80,7 +80,7 @@ struct ConvertCommand: ParsableCommand, JSONReporting {
     try plan.execute(replaces: force, cancellation: cancellation) { meter.advance($0) }
     withExtendedLifetime(signals) {}
     meter.finish()
-    if !json { Console.print([report.resultLine]) }
+    if !json { try Console.print([report.resultLine]) }
     guard verify else {
       if json { try Console.write(report.json.sortedText, to: "-") }
       return
@@ -90,7 +90,7 @@ struct ConvertCommand: ParsableCommand, JSONReporting {
     if json {
       try Console.write(verification.json.sortedText, to: "-")
     } else {
-      Console.print([""] + verification.lines())
+      try Console.print([""] + verification.lines())
     }
     if verification.verdict == .fail { throw ExitCode(1) }
   }

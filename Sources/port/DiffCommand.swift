@@ -44,7 +44,7 @@ struct DiffCommand: ParsableCommand, JSONReporting {
     if json {
       try Console.write(report.json.sortedText, to: "-")
     } else {
-      Console.print(report.lines)
+      try Console.print(report.lines)
     }
     if !difference.isEmpty { throw ExitCode(1) }
   }

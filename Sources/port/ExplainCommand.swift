@@ -36,7 +36,7 @@ struct ExplainCommand: ParsableCommand, JSONReporting {
       ])
       try Console.write(document.sortedText, to: "-")
     } else {
-      Console.print(Array(reports.map(\.lines).joined(separator: [""])))
+      try Console.print(Array(reports.map(\.lines).joined(separator: [""])))
     }
   }
 }

@@ -18,7 +18,7 @@ struct ListCommand: ParsableCommand, JSONReporting {
     if json {
       try Console.write(table.json.sortedText, to: "-")
     } else {
-      Console.print(table.lines)
+      try Console.print(table.lines)
     }
   }
 }

@@ -16,24 +16,36 @@ struct Port: ParsableCommand {
 
   static func main() {
     Signals.ignoreFileSizeLimit()
+    Console.reserveStreams()
+    var command: (any ParsableCommand)?
     do {
-      var command = try parseAsRoot()
-      do {
-        try command.run()
-      } catch let failure as Failure {
-        Console.report(failure, as: command as? any JSONReporting)
-        Console.exit(failure.exitCode)
-      }
+      command = try parseAsRoot()
+      try command?.run()
+    } catch let failure as Failure {
+      Console.report(failure, as: command as? any JSONReporting)
+      Console.exit(failure.exitCode)
     } catch let code as ExitCode {
       Console.exit(code.rawValue)
     } catch {
-      let message = fullMessage(for: error)
-      if exitCode(for: error) == .success {
-        Console.print([message])
-        Console.exit(0)
-      }
+      Console.exit(report(error))
+    }
+  }
+
+  /// Prints help that was asked for, or what is wrong with the arguments.
+  ///
+  /// - Returns: the exit code.
+  private static func report(_ error: any Error) -> Int32 {
+    let message = fullMessage(for: error)
+    guard exitCode(for: error) == .success else {
       Console.complain(message.replacingPrefix("Error: ", by: "error: "))
-      Console.exit(64)
+      return 64
+    }
+    do throws(Failure) {
+      try Console.print([message])
+      return 0
+    } catch {
+      Console.report(error, as: nil)
+      return error.exitCode
     }
   }
 }

@@ -23,6 +23,7 @@ import Testing
     Case(
       arguments: ["convert", model, "--to", "gguf", "-o", "x", "--memory", "1 GB"], exitCode: 64,
       says: ["--memory"]),
+    Case(arguments: ["inspect", model, "--stats", "--jobs", "0"], exitCode: 64, says: ["jobs"]),
     Case(arguments: ["nothing"], exitCode: 64, says: ["nothing"]),
     Case(
       arguments: ["convert", model, "--to", "onnx", "-o", "x"], exitCode: 64,
@@ -138,6 +139,40 @@ import Testing
     }
     #expect(try scratch.data("model.safetensors") == before)
     #expect(try scratch.names == ["model.safetensors"])
+  }
+
+  @Test func smallFilesAndVerifiedFilesAreInputsToo() throws {
+    let scratch = try Scratch()
+    let model = scratch.path("model")
+    try FileManager.default.copyItem(atPath: ErrorTests.model, toPath: model)
+    for name in ["config.json", "tokenizer.json"] {
+      let path = "\(model)/\(name)"
+      let result = try Tool.run("convert", model, "--to", "gguf", "-o", path, "--force")
+      #expect(result.exitCode == 73)
+      #expect(result.errors.contains("the output is the input"))
+      for option in ["--json", "--junit", "--html"] {
+        #expect(try Tool.run("verify", model, model, option, path).exitCode == 73)
+      }
+      let before = "\(ErrorTests.model)/\(name)"
+      #expect(FileManager.default.contentsEqual(atPath: path, andPath: before))
+    }
+    let inside = "\(model)/m.gguf"
+    #expect(try Tool.run("convert", model, "--to", "gguf", "-o", inside).exitCode == 0)
+    #expect(try Tool.run("verify", model, inside, "--json", inside).exitCode == 73)
+  }
+
+  @Test(arguments: [["list", "types"], ["list", "types", "--json"], ["--help"]])
+  func aStreamThatTakesNothingIsAnError(_ arguments: [String]) throws {
+    let scratch = try Scratch()
+    try Data().write(to: scratch.url.appendingPathComponent("err"))
+    let process = Tool.process(arguments)
+    // Open for reading alone.
+    process.standardOutput = FileHandle(forReadingAtPath: "/dev/null")
+    process.standardError = FileHandle(forWritingAtPath: scratch.path("err"))
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 74)
+    #expect(try scratch.text("err").hasPrefix("error: cannot write to standard output: "))
   }
 
   @Test func outputThatCannotBeCreated() throws {
