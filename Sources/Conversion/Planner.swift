@@ -88,7 +88,6 @@ extension Plan {
     destination = request.destination
     isFolder = writing.isFolder
     dropped = model.model.dropped.map { (source.tensors[$0.source].name, $0.reason) }
-    warnings = model.warnings + writing.warnings
     search = request.search
     allowsNonfinite = request.allowsNonfinite
     tensors = writing.order.map { place in
@@ -101,6 +100,7 @@ extension Plan {
         offset: writing.files[place.file].framing.offsets[place.position],
         byteCount: type.byteCount!)  // the framing has checked it
     }
+    warnings = model.warnings + writing.warnings + request.unused(by: program.scheme, tensors)
     memory = try MemoryPlan.fitting(
       tensors.map(\.pieces), of: source,
       headerByteCount: files.reduce(0) { $0 + $1.framing.prefix.count }

@@ -73,8 +73,8 @@ struct ConversionOptions: ParsableArguments {
     }
     request.excluded = exclude.map(Glob.init)
     request.mixOptions.isPure = pure
-    request.mixOptions.outputType = try outputType.flatMap(request.target.encoding)
-    request.mixOptions.embeddingType = try embeddingType.flatMap(request.target.encoding)
+    request.mixOptions.outputType = try outputType.map(request.target.typeOfOne)
+    request.mixOptions.embeddingType = try embeddingType.map(request.target.typeOfOne)
     request.importance = try imatrix.map(ImportanceMatrix.init(path:))
     request.calibration = try calibration.map(Calibration.init(path:))
     request.search = search
@@ -85,6 +85,20 @@ struct ConversionOptions: ParsableArguments {
 }
 
 extension BlockSearch: ExpressibleByArgument {}
+
+extension Target {
+  /// The type that an option for one tensor names.
+  ///
+  /// - Throws: `usage` for names that are unknown or stand for no type.
+  fileprivate func typeOfOne(named name: String) throws(Failure) -> Encoding {
+    guard let encoding = try encoding(named: name) else {
+      throw Failure(
+        .usage, "the name stands for no type; --exclude keeps tensors as they are",
+        expected: "a type of the target", found: "'\(name)'")
+    }
+    return encoding
+  }
+}
 
 /// How much of the machine is used.
 struct ResourceOptions: ParsableArguments {

@@ -40,6 +40,25 @@ import Testing
     #expect(without["blk.1.attn_k.weight"] == "q8_0")
   }
 
+  @Test func whatChangesNothingIsSaid() throws {
+    let source = try Checkpoint.open(fixture("models/tiny-qwen2"))
+    var request = try request(scheme: "q8_0")
+    request.overrides = [(Glob("output_norm.*"), "f32"), (Glob("blk.9.*"), "f32")]
+    request.excluded = [Glob("token_embd.weight"), Glob("lm_head.weight")]
+    request.mixOptions.isPure = true
+    #expect(
+      try Plan(converting: source, request).warnings == [
+        "--override 'blk.9.*' matches no tensor of the output",
+        "--exclude 'lm_head.weight' matches no tensor of the output",
+        "--pure, --output-type and --embedding-type change mixes of block types, and 'q8_0' is "
+          + "none",
+      ])
+    request.scheme = "q4_0"
+    request.overrides.removeLast()
+    request.excluded.removeLast()
+    #expect(try Plan(converting: source, request).warnings.isEmpty)
+  }
+
   @Test func anOverrideThatDoesNotFitTheRowsIsRefused() throws {
     let source = try Checkpoint.open(fixture("models/seeded/llama-odd-rows"))
     var request = try request()

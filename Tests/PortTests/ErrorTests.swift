@@ -35,6 +35,11 @@ import Testing
       arguments: ["convert", model, "--to", "gguf", "--override", "blk*", "-o", "x"], exitCode: 64,
       says: ["--override", "GLOB=SCHEME"]),
     Case(
+      arguments: [
+        "convert", model, "--to", "gguf", "--quantize", "q4_0", "--output-type", "lossless", "-o",
+        "x",
+      ], exitCode: 64, says: ["stands for no type", "--exclude", "'lossless'"]),
+    Case(
       arguments: ["convert", model, "--to", "gguf", "-o", "x", "--memory", "1kB"], exitCode: 64,
       says: ["memory limit is too low", "at least"]),
     Case(

@@ -1,0 +1,28 @@
+import Accelerators
+import TensorTypes
+
+extension ConversionRequest {
+  /// What is asked for and changes nothing, such as a misspelt name.
+  ///
+  /// - Parameter tensors: those to be written.
+  func unused(by scheme: Scheme, _ tensors: [Plan.Tensor]) -> [String] {
+    var warnings: [String] = []
+    func check(_ names: Glob, _ option: String) {
+      guard !tensors.contains(where: { names.matches($0.name) }) else { return }
+      warnings.append("\(option) '\(names.pattern)' matches no tensor of the output")
+    }
+    for override in overrides { check(override.names, "--override") }
+    for names in excluded { check(names, "--exclude") }
+    var isMix = false
+    if case .mix = scheme { isMix = true }
+    if !isMix, mixOptions != GGUFMixOptions() {
+      warnings.append(
+        "--pure, --output-type and --embedding-type change mixes of block types, and "
+          + "'\(scheme.name)' is none")
+    }
+    if let importance, !tensors.contains(where: { $0.importance != nil }) {
+      warnings.append("the importance matrix '\(importance.path)' is used for no tensor")
+    }
+    return warnings
+  }
+}
