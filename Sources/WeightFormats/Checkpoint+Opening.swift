@@ -99,56 +99,98 @@ extension Checkpoint {
         .badInput, "the index names no tensor", file: file, subject: .key("weight_map"),
         expected: "at least one", found: "none")
     }
-    let files = try concurrentMap(Array(index.shards.indices)) { (number) throws(Failure) in
-      let opened: File
-      do throws(Failure) {
-        opened = try openFile(InputFile(path: folder.path(of: index.shards[number])))
-      } catch {
-        throw error.kind == .missingInput ? missing(number, error, index, file) : error
-      }
-      guard opened.manifest.format == .safetensors else {
-        throw Failure(
-          .badInput, "a shard is in another format", file: opened.source.name,
-          expected: "safetensors", found: opened.manifest.format.rawValue)
-      }
-      return opened
+    var (files, places) = try shards(of: index, file: file, in: folder)
+    let found = try concurrentMap(files) { [places] (file) throws(Failure) in
+      file.manifest.tensors.map { places[$0.name] }
     }
-    let checkpoint = try Checkpoint(
-      path: path, files: files, folder: folder, config: try folder.json("config.json"))
-    try checkpoint.check(against: index, file: file)
-    return checkpoint
+    let tensors = try tensors(of: files, found, index, file: file, positions: &places)
+    return Checkpoint(
+      path: path, files: files, tensors: tensors, positions: places, folder: folder,
+      config: try folder.json("config.json"))
   }
 
-  /// Checks that the index names every tensor once, in the file where it is, and no others.
-  private func check(against index: SafetensorsIndex, file: String) throws(Failure) {
-    var isNamed = [Bool](repeating: false, count: tensors.count)
-    for place in index.places {
-      guard let position = position(of: place.tensor) else {
-        throw Failure(
-          .badInput, "a tensor of the index is in no shard", file: file,
-          subject: .tensor(place.tensor), offset: place.offset,
-          expected: "in \(index.shards[place.shard])", found: "nowhere")
-      }
-      guard !isNamed[position] else {
-        throw Failure(
-          .badInput, "the name comes twice", file: file, subject: .tensor(place.tensor),
-          offset: place.offset, expected: "one entry", found: "a second one")
-      }
-      isNamed[position] = true
-      guard tensors[position].file == place.shard else {
-        throw Failure(
-          .badInput, "the index and the shards disagree", file: file,
-          subject: .tensor(place.tensor), offset: place.offset,
-          expected: "in \(index.shards[place.shard])",
-          found: "in \(index.shards[tensors[position].file])")
+  /// The files that an index names, and the position in it of each name, which are hashed while
+  /// headers are read.
+  private static func shards(
+    of index: SafetensorsIndex, file: String, in folder: Folder
+  ) throws(Failure) -> (files: [File], places: [ByteString: Int]) {
+    enum Part: Sendable {
+      case places([ByteString: Int])
+      case shard(File)
+    }
+    let parts = try concurrentMap(Array(-1..<index.shards.count)) { (number) throws(Failure) in
+      number < 0
+        ? Part.places(try index.placesByName(file: file))
+        : .shard(try open(shard: number, of: index, file: file, in: folder))
+    }
+    var result: (files: [File], places: [ByteString: Int]) = ([], [:])
+    for part in parts {
+      switch part {
+      case .places(let places): result.places = places
+      case .shard(let file): result.files.append(file)
       }
     }
-    if let position = isNamed.firstIndex(of: false) {
+    return result
+  }
+
+  private static func open(
+    shard number: Int, of index: SafetensorsIndex, file: String, in folder: Folder
+  ) throws(Failure) -> File {
+    let opened: File
+    do throws(Failure) {
+      opened = try openFile(InputFile(path: folder.path(of: index.shards[number])))
+    } catch {
+      throw error.kind == .missingInput ? missing(number, error, index, file) : error
+    }
+    guard opened.manifest.format == .safetensors else {
       throw Failure(
-        .badInput, "the index and the shards disagree", file: file,
-        subject: .tensor(tensors[position].name), expected: "not there",
-        found: "in \(index.shards[tensors[position].file])")
+        .badInput, "a shard is in another format", file: opened.source.name,
+        expected: "safetensors", found: opened.manifest.format.rawValue)
     }
+    return opened
+  }
+
+  /// All tensors, after a check that the index names each one once, in the file where it is, and no
+  /// others.
+  ///
+  /// - Parameter places: the position in the index of each tensor of each file.
+  /// - Parameter byName: the position in the index of each name; afterwards, that in the result.
+  private static func tensors(
+    of files: [File], _ places: [[Int?]], _ index: SafetensorsIndex, file: String,
+    positions byName: inout [ByteString: Int]
+  ) throws(Failure) -> [Tensor] {
+    var tensors: [Tensor] = []
+    tensors.reserveCapacity(index.places.count)
+    var positions = [Int](repeating: -1, count: index.places.count)
+    for (number, shard) in files.enumerated() {
+      for (tensor, place) in zip(shard.tensors(number: number), places[number]) {
+        let stated = place.map { index.shards[index.places[$0].shard] }
+        if let place, positions[place] >= 0 {
+          throw repeated(tensor, files, other: tensors[positions[place]].file)
+        }
+        guard let place, index.places[place].shard == number else {
+          throw Failure(
+            .badInput, "the index and the shards disagree", file: file,
+            subject: .tensor(tensor.name), offset: place.map { index.places[$0].offset },
+            expected: stated.map { "in \($0)" } ?? "not there",
+            found: "in \(index.shards[number])")
+        }
+        positions[place] = tensors.count
+        tensors.append(tensor)
+      }
+    }
+    if let place = positions.firstIndex(of: -1) {
+      throw Failure(
+        .badInput, "a tensor of the index is in no shard", file: file,
+        subject: .tensor(index.places[place].tensor), offset: index.places[place].offset,
+        expected: "in \(index.shards[index.places[place].shard])", found: "nowhere")
+    }
+    var bucket = byName.values.startIndex
+    while bucket != byName.values.endIndex {
+      byName.values[bucket] = positions[byName.values[bucket]]
+      byName.values.formIndex(after: &bucket)
+    }
+    return tensors
   }
 
   private static func missing(

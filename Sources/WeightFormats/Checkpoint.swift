@@ -9,6 +9,14 @@ public struct Checkpoint: Sendable {
     public let manifest: Manifest
     public let isCompressed: Bool
 
+    /// The tensors of the file, which is at position `number`.
+    func tensors(number: Int) -> [Tensor] {
+      manifest.tensors.map {
+        Tensor(
+          name: $0.name, type: $0.type, file: number, offset: $0.offset, byteCount: $0.byteCount)
+      }
+    }
+
     /// Decompresses a compressed file to its end and checks that it holds what its header says.
     /// Of other files the header says it all.
     ///
@@ -59,36 +67,47 @@ public struct Checkpoint: Sendable {
   init(
     path: String, files: [File], folder: Folder?, config: JSON?, metadata: Metadata? = nil
   ) throws(Failure) {
+    let tensors = files.enumerated().flatMap { $1.tensors(number: $0) }
+    var positions = [ByteString: Int](minimumCapacity: 2 * tensors.count)
+    for (position, tensor) in tensors.enumerated() {
+      if let other = positions.updateValue(position, forKey: tensor.name) {
+        throw Checkpoint.repeated(tensor, files, other: tensors[other].file)
+      }
+    }
+    self.init(
+      path: path, files: files, tensors: tensors, positions: positions, folder: folder,
+      config: config, metadata: metadata)
+  }
+
+  /// - Parameter tensors: those of all files.
+  /// - Parameter positions: each of them, by name.
+  init(
+    path: String, files: [File], tensors: [Tensor], positions: [ByteString: Int],
+    folder: Folder?, config: JSON?, metadata: Metadata? = nil
+  ) {
     self.path = path
     self.files = files
+    self.tensors = tensors
+    self.positions = positions
     self.folder = folder
     self.config = config
     format = files[0].manifest.format
-    var tensors: [Tensor] = []
-    var positions: [ByteString: Int] = [:]
-    positions.reserveCapacity(files.reduce(0) { $0 + $1.manifest.tensors.count })
     var joined = Metadata()
-    for (number, file) in files.enumerated() {
+    for file in files {
       for item in file.manifest.metadata.items { joined.append(item.key, item.value) }
-      for entry in file.manifest.tensors {
-        if let other = positions.updateValue(tensors.count, forKey: entry.name) {
-          throw Failure(
-            .badInput, "two files hold a tensor of this name", file: file.source.name,
-            subject: .tensor(entry.name), expected: "one",
-            found: "another in \(files[tensors[other].file].source.name)")
-        }
-        tensors.append(
-          Tensor(
-            name: entry.name, type: entry.type, file: number, offset: entry.offset,
-            byteCount: entry.byteCount))
-      }
     }
-    self.tensors = tensors
-    self.positions = positions
     self.metadata = metadata ?? joined
     notes = files.flatMap { file in
       file.manifest.notes.map { "\(file.source.name): \($0)" }
     }
+  }
+
+  /// An error about a tensor whose name is in another file as well.
+  static func repeated(_ tensor: Tensor, _ files: [File], other: Int) -> Failure {
+    Failure(
+      .badInput, "two files hold a tensor of this name", file: files[tensor.file].source.name,
+      subject: .tensor(tensor.name), expected: "one",
+      found: "another in \(files[other].source.name)")
   }
 
   public subscript(name: ByteString) -> Tensor? { position(of: name).map { tensors[$0] } }

@@ -15,7 +15,7 @@ public struct SafetensorsIndex: Sendable {
 
   /// The shards' file names, sorted, each once.
   public let shards: [String]
-  /// In the order of the text. Whether a name comes twice is found when tensors are looked up.
+  /// In the order of the text. Whether a name comes twice is for `placesByName` to find.
   public private(set) var places: [Place] = []
 
   /// Reads the text of a `*.safetensors.index.json`.
@@ -60,6 +60,22 @@ public struct SafetensorsIndex: Sendable {
     for (position, item) in sorted.enumerated() { positions[item.value] = position }
     for index in places.indices { places[index].shard = positions[places[index].shard] }
     self.places = places
+  }
+
+  /// The position in `places` of every tensor.
+  ///
+  /// - Throws: `badInput` when a name comes twice.
+  func placesByName(file: String) throws(Failure) -> [ByteString: Int] {
+    // Names that collide are compared; in a table half empty, few do.
+    var positions = [ByteString: Int](minimumCapacity: 2 * places.count)
+    for (position, place) in places.enumerated() {
+      guard positions.updateValue(position, forKey: place.tensor) == nil else {
+        throw Failure(
+          .badInput, "the name comes twice", file: file, subject: .tensor(place.tensor),
+          offset: place.offset, expected: "one entry", found: "a second one")
+      }
+    }
+    return positions
   }
 
   /// The text of an index, as Hugging Face's writers lay it out.

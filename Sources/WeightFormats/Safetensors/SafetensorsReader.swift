@@ -22,8 +22,9 @@ func readSafetensors(_ source: any ByteSource) throws(Failure) -> Manifest {
   var manifest = Manifest(format: .safetensors)
   var scanner = JSONScanner(header, base: 8, file: source.name)
   var spans: [Span] = []
-  // An entry takes some 100 bytes; growing step by step would hash every name twice.
-  var names = Set<ByteString>(minimumCapacity: header.count / 100)
+  // An entry takes some 100 bytes; growing step by step would hash every name twice, and a full
+  // table compares names that collide.
+  var names = Set<ByteString>(minimumCapacity: header.count / 50)
   spans.reserveCapacity(header.count / 100)
   var hasMetadata = false
 
@@ -119,7 +120,7 @@ private func readEntry(
 ) throws(Failure) -> Span {
   var dtype: DType?
   var axes: [Int]?
-  var offsets: [Int]?
+  var offsets: (begin: Int, end: Int)?
   try scanner.object { (s, field, fieldOffset) throws(Failure) in
     switch field.text {
     case "dtype" where dtype == nil:
@@ -133,7 +134,7 @@ private func readEntry(
           found: "'\(spelling)'")
       }
     case "shape" where axes == nil: axes = try counts(&s)
-    case "data_offsets" where offsets == nil: offsets = try counts(&s)
+    case "data_offsets" where offsets == nil: offsets = try pair(&s, at: offset, file: file)
     case "dtype", "shape", "data_offsets":
       throw Failure(
         .badInput, "the field '\(field)' comes twice", file: file, offset: fieldOffset,
@@ -147,11 +148,6 @@ private func readEntry(
       .badInput, "the field '\(missing)' is missing", file: file, offset: offset,
       expected: "dtype, shape and data_offsets", found: "no '\(missing)'")
   }
-  guard offsets.count == 2 else {
-    throw Failure(
-      .badInput, "data_offsets is not a pair", file: file, offset: offset,
-      expected: "2 numbers", found: "\(offsets.count)")
-  }
   let type = TensorType(shape: Shape(axes), encoding: .plain(dtype))
   guard let byteCount = type.byteCount else {
     let bits = type.shape.elementCount?.multipliedReportingOverflow(by: dtype.bitWidth)
@@ -160,17 +156,35 @@ private func readEntry(
       .badInput, isHuge ? "the tensor is too large" : "the tensor ends inside a byte", file: file,
       offset: offset, expected: isHuge ? "less than 2^63 bits" : "whole bytes", found: "\(type)")
   }
-  guard offsets[1] >= offsets[0], offsets[1] - offsets[0] == byteCount else {
+  guard offsets.end >= offsets.begin, offsets.end - offsets.begin == byteCount else {
     throw Failure(
       .badInput, "data_offsets do not fit dtype and shape", file: file, offset: offset,
-      expected: "\(byteCount) bytes for \(type)", found: "[\(offsets[0]), \(offsets[1])]")
+      expected: "\(byteCount) bytes for \(type)", found: "[\(offsets.begin), \(offsets.end)]")
   }
-  return Span(name: name, type: type, begin: offsets[0], end: offsets[1], offset: offset)
+  return Span(name: name, type: type, begin: offsets.begin, end: offsets.end, offset: offset)
 }
 
 private func counts(_ scanner: inout JSONScanner) throws(Failure) -> [Int] {
   var values: [Int] = []
   try scanner.array { (s) throws(Failure) in values.append(try s.count()) }
+  return values
+}
+
+private func pair(
+  _ scanner: inout JSONScanner, at offset: Int, file: String
+) throws(Failure) -> (begin: Int, end: Int) {
+  var values = (begin: 0, end: 0)
+  var count = 0
+  try scanner.array { (s) throws(Failure) in
+    let value = try s.count()
+    if count == 0 { values.begin = value } else { values.end = value }
+    count += 1
+  }
+  guard count == 2 else {
+    throw Failure(
+      .badInput, "data_offsets is not a pair", file: file, offset: offset,
+      expected: "2 numbers", found: "\(count)")
+  }
   return values
 }
 
