@@ -18,12 +18,13 @@ extension MemoryPlan {
     _ tensors: [[Piece]], of checkpoint: Checkpoint, headerByteCount: Int, parsedByteCount: Int,
     jobs: Int, limit: Int
   ) throws(Failure) -> MemoryPlan {
-    // By measurement: the process itself; for each tensor its names, types, nodes and pieces; the
-    // strings of headers, and the values that texts are read into.
+    // By measurement: the process itself; for each tensor of the source its names and types, and
+    // its nodes before rules; for each to be written its name, type, nodes and pieces; the texts of
+    // headers, and the values that texts are read into.
     let pieceCount = tensors.reduce(0) { $0 + $1.count }
     let base =
-      24 << 20 + 2600 * tensors.count + 700 * pieceCount + 4 * headerByteCount
-      + 6 * parsedByteCount
+      24 << 20 + 1300 * checkpoint.tensors.count + 1500 * tensors.count + 500 * pieceCount
+      + 3 * headerByteCount + 6 * parsedByteCount
     var jobs = jobs
     while true {
       var unit = preferredUnit

@@ -54,9 +54,8 @@ extension Plan {
         .usage, "compressed files can be inspected, not converted; decompress it first",
         file: file.source.name)
     }
-    let program = try Program(source, request)
-    let model = program.model
-    let (rewritten, firings) = try program.graph.rewritten(by: Plan.phases)
+    var program = try Program(source, request)
+    let (rewritten, firings) = try program.takeRewritten()
     var lowered: [(pieces: [Piece], importance: TensorImportance?)] = []
     for output in rewritten.outputs {
       do throws(Failure) {
@@ -80,14 +79,14 @@ extension Plan {
     self.source = source
     target = request.target
     scheme = program.scheme
-    architecture = model.architecture
+    architecture = program.architecture
     self.graph = rewritten
     self.firings = firings
     files = writing.files
     sidecars = writing.sidecars
     destination = request.destination
     isFolder = writing.isFolder
-    dropped = model.model.dropped.map { (source.tensors[$0.source].name, $0.reason) }
+    dropped = program.dropped.map { (source.tensors[$0.source].name, $0.reason) }
     search = request.search
     allowsNonfinite = request.allowsNonfinite
     tensors = writing.order.map { place in
@@ -100,13 +99,13 @@ extension Plan {
         offset: writing.files[place.file].framing.offsets[place.position],
         byteCount: type.byteCount!)  // the framing has checked it
     }
-    warnings = model.warnings + writing.warnings + request.unused(by: program.scheme, tensors)
+    warnings = program.warnings + writing.warnings + request.unused(by: program.scheme, tensors)
     memory = try MemoryPlan.fitting(
       tensors.map(\.pieces), of: source,
       headerByteCount: files.reduce(0) { $0 + $1.framing.prefix.count }
         + sidecars.reduce(0) { $0 + $1.bytes.count },
       parsedByteCount: source.metadataByteCount
-        + (request.target.name == .gguf && model.config != nil ? source.tokenizerByteCount : 0),
+        + (request.target.name == .gguf && program.config != nil ? source.tokenizerByteCount : 0),
       jobs: request.jobs, limit: request.memoryByteLimit)
     for output in isFolder ? [destination] : files.map(\.name) { try source.checkIsNoInput(output) }
   }

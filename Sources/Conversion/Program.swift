@@ -7,8 +7,12 @@ import WeightFormats
 /// What a request asks of a checkpoint, before any rule has been applied: each output of `graph` is
 /// a cast of what computes the values of one tensor to be written.
 struct Program {
-  let graph: WeightGraph
-  let model: TargetModel
+  private(set) var graph: WeightGraph
+  let architecture: Architecture?
+  let config: ModelConfig?
+  /// Source tensors that are not written, each with the reason.
+  let dropped: [(source: Int, reason: String)]
+  let warnings: [String]
   let scheme: Scheme
   let choice: EncodingChoice
   /// The roles of the outputs of `graph`; nil where names stay as they are.
@@ -20,7 +24,11 @@ struct Program {
   ///   converted.
   init(_ source: Checkpoint, _ request: ConversionRequest) throws(Failure) {
     scheme = try request.target.scheme(named: request.scheme)
-    model = try source.model(for: request.target, keepsCodes: request.keepsCodes(scheme))
+    let model = try source.model(for: request.target, keepsCodes: request.keepsCodes(scheme))
+    architecture = model.architecture
+    config = model.config
+    dropped = model.model.dropped
+    warnings = model.warnings
     choice = try EncodingChoice(request, scheme, source, model)
     if case .ascend(let scheme) = scheme {
       let ascend = try AscendModel(source, request, scheme, model)
@@ -68,6 +76,13 @@ struct Program {
     self.graph = graph
     self.roles = roles
     types = nil
+  }
+
+  /// The graph after all rules. Nothing needs it as it was before, so its memory is given back.
+  mutating func takeRewritten() throws(Failure) -> (graph: WeightGraph, firings: [Firing]) {
+    let result = try graph.rewritten(by: Plan.phases)
+    graph = WeightGraph(sources: [])
+    return result
   }
 }
 

@@ -23,8 +23,7 @@ struct Writing {
   init(
     _ source: Checkpoint, _ request: ConversionRequest, _ program: Program, _ graph: WeightGraph
   ) throws(Failure) {
-    let (scheme, choice, model) = (program.scheme, program.choice, program.model)
-    let declarations = graph.outputs.map {
+        let declarations = graph.outputs.map {
       Declaration(name: $0.name, type: graph[$0.node].type)
     }
     guard !declarations.isEmpty else {
@@ -34,9 +33,9 @@ struct Writing {
     let shards = try Writing.shards(declarations, limit: request.shardByteLimit ?? limit)
     switch request.target.name {
     case .gguf:
-      try writeGGUF(source, request, scheme, choice, model, declarations, shards)
+      try writeGGUF(source, request, program, declarations, shards)
     case .safetensors:
-      try writeSafetensors(source, request, choice, model, declarations, shards)
+      try writeSafetensors(source, request, program, declarations, shards)
     case .ascend910c, .ascend910b:
       try writeAscend(source, request, program, declarations, shards)
     }
@@ -67,15 +66,15 @@ struct Writing {
   // MARK: - GGUF
 
   private mutating func writeGGUF(
-    _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
-    _ choice: EncodingChoice, _ model: TargetModel, _ tensors: [Declaration], _ shards: [[Int]]
+    _ source: Checkpoint, _ request: ConversionRequest, _ program: Program,
+    _ tensors: [Declaration], _ shards: [[Int]]
   ) throws(Failure) {
     guard shards.count <= Int(UInt16.max) else {
       throw Failure(
         .usage, "there would be too many parts; use a larger --shard-size",
         expected: "at most \(UInt16.max)", found: "\(shards.count)")
     }
-    let metadata = try ggufMetadata(source, request, scheme, choice, model, tensors)
+    let metadata = try ggufMetadata(source, request, program, tensors)
     for (number, shard) in shards.enumerated() {
       var own = number == 0 ? metadata : Metadata()
       if shards.count > 1 {
@@ -98,10 +97,11 @@ struct Writing {
   }
 
   private mutating func ggufMetadata(
-    _ source: Checkpoint, _ request: ConversionRequest, _ scheme: Scheme,
-    _ choice: EncodingChoice, _ model: TargetModel, _ tensors: [Declaration]
+    _ source: Checkpoint, _ request: ConversionRequest, _ program: Program,
+    _ tensors: [Declaration]
   ) throws(Failure) -> Metadata {
-    guard let architecture = model.architecture, let config = model.config,
+    let (scheme, choice) = (program.scheme, program.choice)
+    guard let architecture = program.architecture, let config = program.config,
       let folder = source.folder
     else {
       var metadata = source.metadata
@@ -157,8 +157,8 @@ struct Writing {
   // MARK: - safetensors
 
   private mutating func writeSafetensors(
-    _ source: Checkpoint, _ request: ConversionRequest, _ choice: EncodingChoice,
-    _ model: TargetModel, _ tensors: [Declaration], _ shards: [[Int]]
+    _ source: Checkpoint, _ request: ConversionRequest, _ program: Program,
+    _ tensors: [Declaration], _ shards: [[Int]]
   ) throws(Failure) {
     isFolder = !request.destination.hasSuffix(".safetensors")
     guard isFolder || shards.count == 1 else {
@@ -195,9 +195,9 @@ struct Writing {
         ))
     }
     if source.format == .gguf {
-      try writeConfig(source, model, tensors)
+      try writeConfig(source, program, tensors)
     } else {
-      try copySmallFiles(source, choice)
+      try copySmallFiles(source, program.choice)
     }
   }
 
@@ -213,11 +213,11 @@ struct Writing {
 
   /// The config that the GGUF file's metadata and tensors imply.
   private mutating func writeConfig(
-    _ source: Checkpoint, _ model: TargetModel, _ tensors: [Declaration]
+    _ source: Checkpoint, _ program: Program, _ tensors: [Declaration]
   ) throws(Failure) {
-    guard let architecture = model.architecture else { return }
+    guard let architecture = program.architecture else { return }
     var roles: [(role: RoleInstance, type: TensorType)] = []
-    for (role, tensor) in zip(model.model.roles, tensors) {
+    for (role, tensor) in zip(program.roles, tensors) {
       if let role { roles.append((role, tensor.type)) }
     }
     let (config, warnings) = huggingFaceConfig(

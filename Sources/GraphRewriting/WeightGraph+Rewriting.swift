@@ -65,8 +65,8 @@ private struct Rewriting {
   private var fuel: Int
   /// The rules that used the last of the fuel; `firings` lacks those that have not come to an end.
   private var last: [String] = []
-  /// The node that each node ended as.
-  private var results: [NodeID: NodeID] = [:]
+  /// The node that each node ended as; nil while it is not known.
+  private var results: [NodeID?] = []
 
   init(sources: [TensorType], rules: RuleSet, fuel: Int) {
     graph = WeightGraph(sources: sources)
@@ -82,10 +82,15 @@ private struct Rewriting {
   /// Adds a node whose inputs no rule fits, and applies rules to it.
   mutating func place(_ op: Op, _ inputs: [NodeID]) throws(Failure) -> NodeID {
     let id = try graph.add(op, inputs)
-    if let result = results[id] { return result }
+    if let result = result(of: id) { return result }
     let result = try apply(at: id)
-    results[id] = result
+    results += repeatElement(nil, count: max(0, graph.nodes.count - results.count))
+    results[id.index] = result
     return result
+  }
+
+  private func result(of id: NodeID) -> NodeID? {
+    id.index < results.count ? results[id.index] : nil
   }
 
   private mutating func apply(at id: NodeID) throws(Failure) -> NodeID {
@@ -104,7 +109,7 @@ private struct Rewriting {
 
   private mutating func build(_ term: Term) throws(Failure) -> NodeID {
     switch term {
-    case .node(let id): return results[id] ?? id
+    case .node(let id): return result(of: id) ?? id
     case .op(let op, let inputs):
       var ids: [NodeID] = []
       for input in inputs { ids.append(try build(input)) }

@@ -33,10 +33,16 @@ public struct WeightGraph: Sendable {
   public let sources: [TensorType]
   public private(set) var nodes: [Node] = []
   public var outputs: [Output] = []
-  private var ids: [Key: NodeID] = [:]
+  /// A hash table of positions in `nodes`, where the keys are; -1 where it is empty. At most half of
+  /// it is in use, and its length is a power of two.
+  private var slots: [Int]
 
   public init(sources: [TensorType]) {
     self.sources = sources
+    // Room for a load and another node for each source.
+    var slotCount = 64
+    while slotCount < 4 * sources.count { slotCount *= 2 }
+    slots = [Int](repeating: -1, count: slotCount)
   }
 
   public subscript(id: NodeID) -> Node { nodes[id.index] }
@@ -45,13 +51,32 @@ public struct WeightGraph: Sendable {
   ///
   /// - Throws: `badInput` when the inputs do not fit the op.
   public mutating func add(_ op: Op, _ inputs: [NodeID] = []) throws(Failure) -> NodeID {
-    let key = Key(op: op, inputs: inputs)
-    if let id = ids[key] { return id }
+    let slot = slot(of: op, inputs)
+    if slots[slot] >= 0 { return NodeID(index: slots[slot]) }
     let type = try op.resultType(of: inputs.map { self[$0].type }, sources: sources)
     let id = NodeID(index: nodes.count)
     nodes.append(Node(op: op, inputs: inputs, type: type))
-    ids[key] = id
+    slots[slot] = id.index
+    if 2 * nodes.count > slots.count { widen() }
     return id
+  }
+
+  /// Where a node stands in the hash table, or would.
+  private func slot(of op: Op, _ inputs: [NodeID]) -> Int {
+    var hasher = Hasher()
+    hasher.combine(op)
+    hasher.combine(inputs)
+    let mask = slots.count - 1
+    var slot = hasher.finalize() & mask
+    while slots[slot] >= 0, nodes[slots[slot]].op != op || nodes[slots[slot]].inputs != inputs {
+      slot = (slot + 1) & mask
+    }
+    return slot
+  }
+
+  private mutating func widen() {
+    slots = [Int](repeating: -1, count: 2 * slots.count)
+    for (index, node) in nodes.enumerated() { slots[slot(of: node.op, node.inputs)] = index }
   }
 
   /// The source tensors that a node is computed from, ascending, each once.
@@ -65,10 +90,5 @@ public struct WeightGraph: Sendable {
       pending += self[next].inputs
     }
     return found.sorted()
-  }
-
-  private struct Key: Hashable {
-    let op: Op
-    let inputs: [NodeID]
   }
 }

@@ -4,17 +4,20 @@
 
 Names, dtypes and shapes are those of the published checkpoint, FP8 weights with their block scales
 included. Every shard has a whole header and its true size, but is sparse: 689 GB take some 20 MB of
-disk. Programs that read headers only cannot tell the difference.
+disk. Programs that read headers only cannot tell the difference. The tokenizer is that of the
+bundled small model.
 """
 
 import json
 import os
+import shutil
 import struct
 import sys
 
 LAYERS, DENSE_LAYERS, EXPERTS, SHARDS, TENSORS = 61, 3, 256, 163, 91_991
 HIDDEN, DENSE, EXPERT, VOCABULARY = 7168, 18432, 2048, 129_280
 HEADS, Q_RANK, KV_RANK, NOPE, ROPE, VALUE = 128, 1536, 512, 128, 64, 128
+SMALL = os.path.join(os.path.dirname(__file__), "../../Fixtures/models/tiny-deepseek-v3")
 WIDTH = {"F8_E4M3": 1, "BF16": 2, "F32": 4}
 
 
@@ -134,6 +137,8 @@ def main(folder):
         json.dump(index, file, indent=2)
     with open(os.path.join(folder, "config.json"), "w") as file:
         json.dump(CONFIG, file, indent=2)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(os.path.join(SMALL, name), folder)
     print(f"{folder}: {len(rows)} tensors, {SHARDS} shards, {total} bytes")
 
 

@@ -82,22 +82,31 @@ public struct SafetensorsIndex: Sendable {
   public static func text(
     totalByteCount: Int, fileOfTensor: [(name: ByteString, file: String)]
   ) -> [UInt8] {
-    var lines = ["{", "  \"metadata\": {", "    \"total_size\": \(totalByteCount)", "  },"]
-    lines.append("  \"weight_map\": {")
-    let sorted = fileOfTensor.sorted { $0.name < $1.name }
-    for (position, item) in sorted.enumerated() {
-      let comma = position + 1 < sorted.count ? "," : ""
-      lines.append("    \(quoted(item.name)): \(quoted(ByteString(item.file)))\(comma)")
+    var json = JSONWriter()
+    json.open("{")
+    json.newline(indentation: 1)
+    json.key("metadata", spaced: true)
+    json.open("{")
+    json.newline(indentation: 2)
+    json.key("total_size", spaced: true)
+    json.integer(totalByteCount)
+    json.endLine(indentation: 1)
+    json.close("}")
+    json.newline(indentation: 1)
+    json.key("weight_map", spaced: true)
+    json.open("{")
+    for item in fileOfTensor.sorted(by: { $0.name < $1.name }) {
+      json.newline(indentation: 2)
+      json.key(item.name, spaced: true)
+      json.string(ByteString(item.file))
     }
-    lines += ["  }", "}", ""]
-    return Array(lines.joined(separator: "\n").utf8)
+    json.endLine(indentation: 1)
+    json.close("}")
+    json.endLine(indentation: 0)
+    json.close("}")
+    json.endLine(indentation: 0)
+    return json.bytes
   }
-}
-
-private func quoted(_ text: ByteString) -> String {
-  var json = JSONWriter()
-  json.string(text)
-  return String(decoding: json.bytes, as: UTF8.self)
 }
 
 /// Refuses names that could lead out of the checkpoint's folder.
