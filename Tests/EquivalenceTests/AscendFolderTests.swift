@@ -20,7 +20,7 @@ import WeightFormats
   }
 
   /// Naively computed codes and scales are equal bit for bit; W4A8's scales are searched for.
-  @Test(arguments: AscendScheme.all.map(\.name).filter { $0 != "w8a8" })
+  @Test(arguments: AscendScheme.all.filter { !$0.linears.isStatic }.map(\.name))
   func everySchemeGivesTheCodesOfTheDefinition(_ scheme: String) throws {
     let scratch = try Scratch()
     let report = try verify(
@@ -30,7 +30,8 @@ import WeightFormats
     if scheme != "w4a8" { #expect(report.verdict == .pass, report.summary) }
   }
 
-  @Test func calibratedLayersAreStatic() throws {
+  @Test(arguments: [AscendType.w8a8, .w8a8Mix])
+  func calibratedLayersAreStatic(_ type: AscendType) throws {
     let scratch = try Scratch()
     let source = "\(fixtures)/models/tiny-qwen2"
     let checkpoint = try Checkpoint.open(source)
@@ -40,14 +41,16 @@ import WeightFormats
     let file = scratch.path + "/calibration.json"
     try "{\(text)}".write(toFile: file, atomically: true, encoding: .utf8)
     let calibration = try Calibration(path: file)
-    let folder = try convert(scratch, "w8a8", source) { $0.calibration = calibration }
+    let folder = try convert(scratch, type.spelling, source) { $0.calibration = calibration }
     let report = try verify(source, folder, VerificationRequest(level: .values, jobs: 2))
     #expect(report.failures.isEmpty, report.summary)
     let types = try #require(try AscendDescription.types(of: Folder(path: folder)))
-    #expect(types["model.layers.0.self_attn.q_proj.weight"] == .w8a8)
+    #expect(types["model.layers.0.self_attn.q_proj.weight"] == type)
     #expect(types["model.layers.0.self_attn.q_proj.bias"] == .float)
     #expect(types["model.layers.0.mlp.down_proj.weight"] == .float)
-    #expect(types["model.layers.0.self_attn.q_proj.quant_bias"] == .w8a8)
+    #expect(types["model.layers.0.self_attn.q_proj.quant_bias"] == type)
+    let hasScales = types["model.layers.0.self_attn.q_proj.weight_scale"] != nil
+    #expect(hasScales == (type == .w8a8Mix))
   }
 
   @Test func aFlippedCodeIsFound() throws {
@@ -104,6 +107,7 @@ import WeightFormats
       "W4A8_DYNAMIC does not fit the tensor; --override gives it another type"
     ),
     ([], "w8a8", "the layer's inputs are not calibrated; w8a8-dynamic works without"),
+    ([], "w8a8-mix", "the layer's inputs are not calibrated; w8a8-dynamic works without"),
   ]
 
   @Test(arguments: refusals.indices)

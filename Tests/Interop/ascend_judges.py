@@ -18,6 +18,7 @@ from tensors import read
 # divergence in nats. Int8 weights and tokens cost a thousandth or two of each, 4-bit experts as much again, 4-bit
 # everything ten times that; a fault in names, order, scales or packing costs far more than these leave room for.
 BOUNDS = {"FLOAT": (0.998, 0.0005), "W8A16": (0.99, 0.01), "W8A8_DYNAMIC": (0.99, 0.01), "W8A8": (0.98, 0.01),
+          "W8A8_MIX": (0.98, 0.01),
           "W4A8_DYNAMIC": (0.98, 0.01), "W8A8FP8_DYNAMIC": (0.98, 0.01), "WFP8AFP8_DYNAMIC": (0.98, 0.01),
           "W8A8_MXFP8": (0.98, 0.01), "W4A8_MXFP": (0.96, 0.05), "W4A4_MXFP4": (0.93, 0.1)}
 
@@ -72,12 +73,15 @@ class Source:
 
 def judge_logits(check, name, source, folder):
     """The emulated operators on the folder's tensors choose the source's tokens."""
-    share, divergence = ascend_model.agreement(
-        source.logits, ascend_model.logits(ascend_model.converted(source.model, folder), source.rows))
     # The kind with the loosest bounds decides.
     least, most = min((BOUNDS[kind] for kind in folder.kinds.values()), key=lambda bounds: bounds[0])
-    check.that(f"{name}: best tokens", share >= least, f"{share:.4f} of {len(source.logits)} are the same")
-    check.that(f"{name}: divergence", divergence <= most, f"{divergence:.5f} nats")
+    # A process that computes prompts runs a mix by one operator, one that generates by another.
+    for mix in ("W8A8_DYNAMIC", "W8A8") if "W8A8_MIX" in folder.kinds.values() else (None,):
+        model = ascend_model.converted(source.model, folder, mix)
+        share, divergence = ascend_model.agreement(source.logits, ascend_model.logits(model, source.rows))
+        name = f"{name} as {mix}" if mix else name
+        check.that(f"{name}: best tokens", share >= least, f"{share:.4f} of {len(source.logits)} are the same")
+        check.that(f"{name}: divergence", divergence <= most, f"{divergence:.5f} nats")
 
 
 def judge(check, name, source, path, bounds=None):

@@ -36,8 +36,11 @@ class Experts(torch.nn.Module):
         return total
 
 
-def converted(source, folder):
-    """The source's model with what the folder's tensors compute; nothing of the source's tensors is left in it."""
+def converted(source, folder, mix=None):
+    """The source's model with what the folder's tensors compute; nothing of the source's tensors is left in it.
+
+    Linears of type W8A8_MIX compute as those of type `mix`.
+    """
     model = copy.deepcopy(source)
     for name, module in list(model.named_modules()):
         parent, last = model.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2]
@@ -49,7 +52,8 @@ def converted(source, folder):
         elif isinstance(module, torch.nn.Linear):
             tied = name == "lm_head" and model.config.tie_word_embeddings
             parts = {"weight": folder.tensors["model.embed_tokens.weight"]} if tied else folder.parts(name)
-            setattr(parent, last, Linear("FLOAT" if tied else folder.kinds[name], parts))
+            kind = "FLOAT" if tied else folder.kinds[name]
+            setattr(parent, last, Linear(mix if kind == "W8A8_MIX" else kind, parts))
     for name, value in model.state_dict().items():
         value.copy_(folder.tensors[name].float())
     return model

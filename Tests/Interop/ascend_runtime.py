@@ -133,6 +133,8 @@ class Runtime:
         scheme.group_size = self.description.get("group_size", 0)
         scheme.is_per_channel_weight, scheme.new_quant_version = scheme.group_size == 0, True
         scheme.quant_method, scheme.tp_size = "", 1
+        if kind == "W8A8_MIX" and layer_type == "linear":
+            scheme._static_method = self.scheme("W8A8", "linear")
         return scheme
 
     def linear(self, kind, out, width, row):

@@ -86,8 +86,8 @@ def microscaled_problem(value, parts, four):
     return f"weight: {int(different.sum())} codes differ" if different.any() else None
 
 
-def static_problem(value, parts, bias, bounds):
-    """Static W8A8: the input's scale and offset from its bounds, and what is folded into deq_scale and quant_bias."""
+def static_problem(value, parts, bias, bounds, mixed):
+    """Static W8A8, and what a mix has beside: the input's scale and offset from its bounds, and what is folded into deq_scale and quant_bias."""
     codes, scales = ascend_quantizer.integers(value)
     scale, offset = ascend_quantizer.asymmetric(*(torch.tensor(float(bound)) for bound in bounds))
     deq = (scale * scales.flatten()).float()
@@ -95,8 +95,9 @@ def static_problem(value, parts, bias, bounds):
     quant_bias = torch.round((0 if bias is None else bias.float()) / deq - total).to(torch.int32)
     if (stored := parts.get("deq_scale")) is not None and stored.dtype == torch.int64:
         deq = deq.view(torch.int32).to(torch.int64)  # of models in float16, the bits
+    beside = (("weight_scale", scales.float()), ("weight_offset", torch.zeros(len(value), 1))) if mixed else ()
     for name, wanted in (("weight", codes), ("input_scale", scale.float()), ("input_offset", offset.float()),
-                         ("deq_scale", deq), ("quant_bias", quant_bias)):
+                         ("deq_scale", deq), ("quant_bias", quant_bias), *beside):
         if not same(wanted, parts.get(name)):
             return f"{name}: {rows_off(wanted, parts.get(name))}"
     return None
@@ -112,8 +113,8 @@ def problem(name, kind, value, parts, bias, bounds):
         return int4_problem(name, value, parts)
     if kind in ("W8A8_MXFP8", "W4A8_MXFP", "W4A4_MXFP4"):
         return microscaled_problem(value, parts, kind != "W8A8_MXFP8")
-    if kind == "W8A8":
-        return static_problem(value, parts, bias, (bounds or {}).get(name, (0, 0)))
+    if kind in ("W8A8", "W8A8_MIX"):
+        return static_problem(value, parts, bias, (bounds or {}).get(name, (0, 0)), kind == "W8A8_MIX")
     return f"unknown type {kind}"
 
 

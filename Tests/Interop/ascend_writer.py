@@ -18,12 +18,13 @@ def parts_of(linear, kind, value, bias, bounds):
         codes, scales = ascend_quantizer.integers(value)
     elif kind == "W8A8FP8_DYNAMIC":
         codes, scales = ascend_quantizer.floats(value)
-    elif kind == "W8A8":
+    elif kind in ("W8A8", "W8A8_MIX"):
         codes, scales = ascend_quantizer.integers(value)
         scale, offset = ascend_quantizer.asymmetric(*(torch.tensor(float(bound)) for bound in bounds[linear]))
         deq = (scale * scales.flatten()).float()
-        return {"weight": codes, "input_scale": scale, "input_offset": offset, "deq_scale": deq,
-                "quant_bias": torch.round(bias / deq - codes.float().sum(1) * offset).to(torch.int32)}
+        parts = {"weight": codes, "input_scale": scale, "input_offset": offset, "deq_scale": deq,
+                 "quant_bias": torch.round(bias / deq - codes.float().sum(1) * offset).to(torch.int32)}
+        return parts if kind == "W8A8" else parts | {"weight_scale": scales, "weight_offset": torch.zeros_like(scales)}
     elif kind == "W4A8_DYNAMIC":
         codes, scales = ascend_quantizer.integers(value, 4, search=True)
         slices = 16 if linear.endswith("down_proj") else 1

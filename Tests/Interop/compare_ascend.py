@@ -20,7 +20,7 @@ SCHEMES = {"float": ("FLOAT", "FLOAT"), "w8a8-dynamic": ("W8A8_DYNAMIC", "W8A8_D
            "w4a8": ("W8A8_DYNAMIC", "W4A8_DYNAMIC"), "w8a16": ("W8A16", "W8A8_DYNAMIC"),
            "w8a8-mxfp8": ("W8A8_MXFP8", "W8A8_MXFP8"), "w4a8-mxfp": ("W4A8_MXFP", "W4A8_MXFP"),
            "w4a4-mxfp4": ("W4A4_MXFP4", "W4A4_MXFP4")}
-CALIBRATED = "w8a8"
+CALIBRATED = {"w8a8": ("W8A8", "W8A8_DYNAMIC"), "w8a8-mix": ("W8A8_MIX", "W8A8_DYNAMIC")}
 # What cannot be: kimi-k2 has rows of 48, which 4-bit groups of 32 do not divide, and int4 experts are for experts.
 LEFT_OUT = {("kimi-k2", "w4a8-mxfp"), ("kimi-k2", "w4a4-mxfp4")}
 
@@ -69,7 +69,7 @@ def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    chosen = os.environ.get("SCHEMES", "").split() or [*SCHEMES, CALIBRATED]
+    chosen = os.environ.get("SCHEMES", "").split() or [*SCHEMES, *CALIBRATED]
     for model in TRAINED + SEEDED:
         source = ascend_judges.Source(checks.MODELS / model, trained=model in TRAINED)
         for scheme, expected in SCHEMES.items():
@@ -78,11 +78,12 @@ def main():
                 continue
             with check.group(f"{model} {scheme}"), tempfile.TemporaryDirectory() as temporary:
                 compare(check, source, scheme, expected, Path(temporary))
-        if source.trained and CALIBRATED in chosen:
-            with check.group(f"{model} {CALIBRATED}"), tempfile.TemporaryDirectory() as temporary:
+        for scheme, expected in CALIBRATED.items():
+            if scheme not in chosen or not source.trained:
+                continue
+            with check.group(f"{model} {scheme}"), tempfile.TemporaryDirectory() as temporary:
                 file = calibration(source, Path(temporary) / "calibration.json")
-                compare(check, source, CALIBRATED, ("W8A8", "W8A8_DYNAMIC"), Path(temporary), "--calibration", str(file),
-                        bounds=source.bounds)
+                compare(check, source, scheme, expected, Path(temporary), "--calibration", str(file), bounds=source.bounds)
     check.finish()
 
 

@@ -129,6 +129,13 @@ FAULTS_STATIC = {
                                       ["values", "divergence"]),
     "an offset of no integer": (lambda f: change(f, f"{GATE}.input_offset", lambda t: t + 0.5), ["modules", "values"]),
 }
+FAULTS_MIX = {
+    "scales of another layer": (lambda f: exchange(f, f"{QUERY}.weight_scale", f"{QUERY.replace('.0.', '.1.')}.weight_scale"),
+                                ["values"]),
+    "scales inverted": (lambda f: change(f, f"{GATE}.weight_scale", lambda t: 1 / t), ["values", "divergence"]),
+    "no scales": (lambda f: drop(f, f"{GATE}.weight_scale"), ["modules", "values"]),
+    "no deq_scale": (lambda f: drop(f, f"{GATE}.deq_scale"), ["modules", "values"]),
+}
 
 
 def failing(source, folder, bounds=None):
@@ -159,7 +166,7 @@ def main():
     bounds = dict.fromkeys((name.removesuffix(".weight") for name in source.values), (-3, 4)) | source.bounds
     for kind, experts, faults in (("W8A8_DYNAMIC", None, FAULTS), ("W8A8_DYNAMIC", "W4A8_DYNAMIC", FAULTS_INT4),
                                   ("W8A8_MXFP8", None, FAULTS_MX), ("W4A8_MXFP", None, FAULTS_MX),
-                                  ("W8A8", "W8A8_DYNAMIC", FAULTS_STATIC)):
+                                  ("W8A8", "W8A8_DYNAMIC", FAULTS_STATIC), ("W8A8_MIX", "W8A8_DYNAMIC", FAULTS_STATIC | FAULTS_MIX)):
         with check.group(kind), tempfile.TemporaryDirectory() as temporary:
             out = Path(temporary) / "out"
             ascend_writer.write(source.path, source.tensors, source.values, out, kind, experts, bounds)

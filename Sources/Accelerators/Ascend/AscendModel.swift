@@ -74,7 +74,7 @@ public struct AscendModel: Sendable {
       try graph.add(.quantize(scheme, part), [matrix] + more)
     }
     place("weight", try quantized(.codes))
-    if type == .w8a8 {
+    if type.isStatic {
       guard let (scale, offset) = try inputs(ByteString(linear)) else {
         throw Failure(
           .usage, "the layer's inputs are not calibrated; w8a8-dynamic works without",
@@ -86,8 +86,9 @@ public struct AscendModel: Sendable {
       place(
         "quant_bias",
         try quantized(.quantBias(inputScale: scale, inputOffset: offset), bias.map { [$0] } ?? []))
-      return
     }
+    // The product of static activations has the weight's scale in its own.
+    if type == .w8a8 { return }
     place("weight_scale", try quantized(.scales))
     if scheme.rule == .powerOfTwo { return }
     let rowCount = graph[matrix].type.shape.axes[0]

@@ -11,6 +11,7 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
   case w8a16 = "W8A16"
   case w4a8Dynamic = "W4A8_DYNAMIC"
   case w8a8Dynamic = "W8A8_DYNAMIC"
+  case w8a8Mix = "W8A8_MIX"
   case w8a8 = "W8A8"
   case wfp8afp8Dynamic = "WFP8AFP8_DYNAMIC"
   case w8a8MXFP8 = "W8A8_MXFP8"
@@ -24,13 +25,16 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
   public var scheme: QuantScheme? {
     switch self {
     case .float: nil
-    case .w8a16, .w8a8Dynamic, .w8a8: .int8Channel
+    case .w8a16, .w8a8Dynamic, .w8a8Mix, .w8a8: .int8Channel
     case .w4a8Dynamic: .int4Channel
     case .wfp8afp8Dynamic: .fp8Channel
     case .w8a8MXFP8: .mxfp8
     case .w4a8MXFP, .w4a4MXFP4: .mxfp4
     }
   }
+
+  /// Whether scale and offset of the inputs are fixed beforehand.
+  public var isStatic: Bool { self == .w8a8 || self == .w8a8Mix }
 
   /// Columns that share a scale; 0 when whole rows do.
   public var groupSize: Int { scheme?.rule == .powerOfTwo ? 32 : 0 }
@@ -48,8 +52,8 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
     guard let scheme, shape.rank == 2 else { return nil }
     let (rows, columns) = (shape.axes[0], shape.axes[1])
     switch self {
-    case .w8a16, .w8a8:
-      // The runtime has no method for experts of these types.
+    case .w8a16, .w8a8Mix, .w8a8:
+      // The runtime has no method for experts of these types, or wants of them what no tool writes.
       if role.isExpert { return ("another type for routed experts", rawValue) }
     case .w4a8Dynamic:
       guard role.isExpert else { return ("routed experts", role.rawValue) }
@@ -80,6 +84,7 @@ public struct AscendScheme: Sendable, Hashable {
     AscendScheme(name: "float", linears: .float, experts: .float),
     AscendScheme(name: "w8a8-dynamic", linears: .w8a8Dynamic, experts: .w8a8Dynamic),
     AscendScheme(name: "w8a8", linears: .w8a8, experts: .w8a8Dynamic),
+    AscendScheme(name: "w8a8-mix", linears: .w8a8Mix, experts: .w8a8Dynamic),
     AscendScheme(name: "w8a16", linears: .w8a16, experts: .w8a8Dynamic),
     AscendScheme(name: "w4a8", linears: .w8a8Dynamic, experts: .w4a8Dynamic),
     AscendScheme(
@@ -100,7 +105,7 @@ public struct AscendScheme: Sendable, Hashable {
     if role.isExpert { return isAhead && experts == .w4a8Dynamic ? .w8a8Dynamic : experts }
     // The inputs of down-projections of dense models have outliers.
     if role == .feedForwardDown, !hasExperts { return .float }
-    if linears == .w8a8, isAhead || hasExperts && !role.isAttention { return .w8a8Dynamic }
+    if linears.isStatic, isAhead || hasExperts && !role.isAttention { return .w8a8Dynamic }
     return linears
   }
 }
