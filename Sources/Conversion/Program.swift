@@ -19,6 +19,8 @@ struct Program {
   let roles: [RoleInstance?]
   /// What the outputs are called in the description of an AscendV1 folder; nil for others.
   let types: [AscendType]?
+  /// Columns that share a scale of W8A16; 0 when whole rows do.
+  let groupSize: Int
 
   /// - Throws: `usage` for a request that cannot be met, `badInput` for a checkpoint that cannot be
   ///   converted.
@@ -35,6 +37,7 @@ struct Program {
       graph = ascend.graph
       roles = ascend.tensors.map(\.role)
       types = ascend.tensors.map(\.type)
+      groupSize = scheme.groupSize
       return
     }
     var graph = model.model.graph
@@ -76,6 +79,7 @@ struct Program {
     self.graph = graph
     self.roles = roles
     types = nil
+    groupSize = 0
   }
 
   /// The graph after all rules. Nothing needs it as it was before, so its memory is given back.
@@ -111,7 +115,7 @@ extension AscendModel {
     let dtype = config.json["torch_dtype"] ?? config.json["dtype"]
     do throws(Failure) {
       try self.init(
-        model.model, types: try choice.types(of: model.model),
+        model.model, types: try choice.types(of: model.model), groupSize: scheme.groupSize,
         storesBits: dtype?.string == "float16"
       ) { (linear) throws(Failure) in
         request.calibration?.range(of: linear).map { ($0.scale, $0.offset) }

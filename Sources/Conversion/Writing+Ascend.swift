@@ -39,7 +39,8 @@ extension Writing {
     sidecars.append(
       (
         AscendDescription.fileName,
-        AscendDescription.text(zip(tensors, types).map { ($0.name, $1) })
+        AscendDescription.text(
+          zip(tensors, types).map { ($0.name, $1) }, groupSize: program.groupSize)
       ))
     try copySmallFiles(source, program.choice)
   }

@@ -35,9 +35,9 @@ struct Expectation: Sendable {
   /// - Throws: `badInput` when the source cannot be read as a model of its kind.
   init(source: Checkpoint, converted: Checkpoint) throws(Failure) {
     if converted.format == .safetensors, let folder = converted.folder,
-      let types = try AscendDescription.types(of: folder)
+      let description = try AscendDescription(of: folder)
     {
-      self = try Expectation(source: source, ascend: converted, types)
+      self = try Expectation(source: source, ascend: converted, description)
     } else {
       self = try Expectation(source: source, translated: converted)
     }
@@ -95,13 +95,13 @@ struct Expectation: Sendable {
 
   /// What an AscendV1 folder should hold, with the types that its description states.
   private init(
-    source: Checkpoint, ascend converted: Checkpoint, _ types: [ByteString: AscendType]
+    source: Checkpoint, ascend converted: Checkpoint, _ description: AscendDescription
   ) throws(Failure) {
     let found = try source.model(for: Target.named(Target.Name.ascend910c.rawValue))
     let dtype = found.config?.json["torch_dtype"] ?? found.config?.json["dtype"]
     let model = try AscendModel(
-      found.model, types: found.model.graph.outputs.map { types[$0.name] ?? .float },
-      storesBits: dtype?.string == "float16"
+      found.model, types: found.model.graph.outputs.map { description.types[$0.name] ?? .float },
+      groupSize: description.groupSize, storesBits: dtype?.string == "float16"
     ) { (linear) throws(Failure) in
       guard let scale = try converted.number(named: linear.text + ".input_scale"),
         let offset = try converted.number(named: linear.text + ".input_offset")

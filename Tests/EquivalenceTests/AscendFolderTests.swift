@@ -20,7 +20,8 @@ import WeightFormats
   }
 
   /// Naively computed codes and scales are equal bit for bit; W4A8's scales are searched for.
-  @Test(arguments: AscendScheme.all.filter { !$0.linears.isStatic }.map(\.name))
+  @Test(
+    arguments: AscendScheme.all.filter { !$0.linears.isStatic && $0.groupSize == 0 }.map(\.name))
   func everySchemeGivesTheCodesOfTheDefinition(_ scheme: String) throws {
     let scratch = try Scratch()
     let report = try verify(
@@ -28,6 +29,30 @@ import WeightFormats
       VerificationRequest(level: .values, jobs: 2))
     #expect(report.failures.isEmpty, report.summary)
     if scheme != "w4a8" { #expect(report.verdict == .pass, report.summary) }
+  }
+
+  /// Where groups divide the rows; other layers are left as they are.
+  @Test(arguments: AscendScheme.all.filter { (1...128).contains($0.groupSize) })
+  func groupsHaveTheirOwnScales(_ scheme: AscendScheme) throws {
+    let scratch = try Scratch()
+    let source = try Checkpoint.open(AscendFolderTests.trained)
+    let other = source.tensors.filter { $0.type.shape.rowLength % scheme.groupSize != 0 }
+    let folder = try convert(scratch, scheme.name) { request in
+      request.excluded = other.map { Glob($0.name.text) } + [Glob("*.experts.*")]
+    }
+    let report = try verify(
+      AscendFolderTests.trained, folder, VerificationRequest(level: .values, jobs: 2))
+    #expect(report.verdict == .pass, report.summary)
+    let description = try #require(try AscendDescription(of: Folder(path: folder)))
+    #expect(description.groupSize == scheme.groupSize)
+    let name: ByteString = "model.layers.0.self_attn.o_proj.weight"
+    #expect(description.types[name] == .w8a16)
+    let converted = try Checkpoint.open(folder)
+    let columns = try #require(source[name]).type.shape.rowLength
+    for part in ["scale", "offset"] {
+      let found = try #require(converted[ByteString("\(name)_\(part)")])
+      #expect(found.type.shape.axes[1] == columns / scheme.groupSize)
+    }
   }
 
   @Test(arguments: [AscendType.w8a8, .w8a8Mix])
@@ -44,7 +69,7 @@ import WeightFormats
     let folder = try convert(scratch, type.spelling, source) { $0.calibration = calibration }
     let report = try verify(source, folder, VerificationRequest(level: .values, jobs: 2))
     #expect(report.failures.isEmpty, report.summary)
-    let types = try #require(try AscendDescription.types(of: Folder(path: folder)))
+    let types = try #require(try AscendDescription(of: Folder(path: folder))).types
     #expect(types["model.layers.0.self_attn.q_proj.weight"] == type)
     #expect(types["model.layers.0.self_attn.q_proj.bias"] == .float)
     #expect(types["model.layers.0.mlp.down_proj.weight"] == .float)
@@ -105,6 +130,17 @@ import WeightFormats
     (
       [("*.self_attn.o_proj.weight", "w4a8-dynamic")], "w8a8-dynamic",
       "W4A8_DYNAMIC does not fit the tensor; --override gives it another type"
+    ),
+    (
+      [], "w8a16-g256", "W8A16 does not fit the tensor; --override gives it another type"
+    ),
+    (
+      [("*.experts.*", "w4a8-dynamic")], "w8a16-g32",
+      "the description states one group size for all layers"
+    ),
+    (
+      [("*.experts.*", "w8a8-mxfp8")], "w8a16-g32",
+      "the description states one group size for all layers"
     ),
     ([], "w8a8", "the layer's inputs are not calibrated; w8a8-dynamic works without"),
     ([], "w8a8-mix", "the layer's inputs are not calibrated; w8a8-dynamic works without"),

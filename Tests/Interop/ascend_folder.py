@@ -40,6 +40,15 @@ class Folder:
             raise KeyError(f"{linear}.weight")
         return found
 
+    def group_sizes(self):
+        """What the description may state: the columns that share a scale of W8A16, or 0 where those are whole rows."""
+        if any("MXFP" in kind for kind in self.types.values()):
+            return {32}
+        parts = [self.parts(linear) for linear, kind in self.kinds.items() if kind == "W8A16"]
+        across = [part["weight_scale"].shape[-1] if "weight_scale" in part else 1 for part in parts]
+        sizes = {part["weight"].shape[1] // count for part, count in zip(parts, across)}
+        return (sizes if len(sizes) == 1 else set()) | (set() if any(count > 1 for count in across) else {0})
+
 
 def judge_files(check, name, source, folder):
     """The names of the weight files, their index, and what of the source's other files is there."""
@@ -76,6 +85,5 @@ def judge_description(check, name, folder):
     present = [kind for kind in PRIORITY if kind in folder.types.values()]
     check.that(f"{name}: model_quant_type", found.get("model_quant_type") == present[-1],
                f"{found.get('model_quant_type')} with {present}")
-    group = 32 if any("MXFP" in kind for kind in folder.types.values()) else 0
-    check.that(f"{name}: group_size", found.get("group_size") == group, found.get("group_size"))
+    check.that(f"{name}: group_size", found.get("group_size") in folder.group_sizes(), found.get("group_size"))
     check.that(f"{name}: metadata and optional", found.get("metadata") == {} and found.get("optional") == {}, "not empty")

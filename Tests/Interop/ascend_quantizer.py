@@ -44,6 +44,16 @@ def integers(weight, bits=8, search=False):
     return codes.T.to(torch.int8).contiguous(), parameters.ext["scale"].reshape(-1, 1)
 
 
+def grouped(weight, size):
+    """Symmetric int8 codes of a float32 weight [out, in] and the scale of each group of a row, [out, in / size]."""
+    api, qal, _ = load()
+    columns = weight.reshape(-1, size).T
+    parameters = api.calculate_qparam(columns.amin(0), columns.amax(0), qal.QDType.INT8, qal.QScope.PER_GROUP, True)
+    parameters.ext["group_size"] = size
+    codes = api.quantize(qal.QStorage(qal.QDType.FLOAT, weight.T), parameters).value
+    return codes.T.to(torch.int8).contiguous(), parameters.ext["scale"].reshape(len(weight), -1)
+
+
 def asymmetric(low, high):
     """The scale and the offset of a tensor between these bounds, as static activations have."""
     api, qal, _ = load()

@@ -144,7 +144,12 @@ class Runtime:
         declared |= scheme.get_pertensor_param(self.dtype, layer_type="row" if row else "others")
         declared |= scheme.get_perchannel_param(out, self.dtype)
         declared |= scheme.get_pergroup_param(width, out, self.dtype, layer_type="row" if row else "others")
-        return {name: (tuple(value.shape), value.dtype) for name, value in declared.items() if not name.startswith("_")}
+        found = {name: (tuple(value.shape), value.dtype) for name, value in declared.items() if not name.startswith("_")}
+        if kind == "W8A16" and (group := self.description.get("group_size", 0)):
+            # msModelSlim writes groups, which this version of the runtime does not declare.
+            for name in ("weight_scale", "weight_offset"):
+                found[name] = ((out, width // group), found[name][1])
+        return found
 
     def experts(self, kind, count, hidden, width):
         """The parameters of one expert's gate, up and down, taken from those of all of them joined."""

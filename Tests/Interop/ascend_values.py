@@ -29,11 +29,10 @@ def float_problem(source, value, found):
     return None if same(expected, found) else rows_off(expected, found)
 
 
-def scaled_problem(value, parts, expected):
+def scaled_problem(parts, expected):
     """Codes, scales and zero offsets that must be msModelSlim's exactly."""
     codes, scales = expected
-    for name, wanted in (("weight", codes), ("weight_scale", scales.float()),
-                         ("weight_offset", torch.zeros(len(value), 1))):
+    for name, wanted in (("weight", codes), ("weight_scale", scales.float()), ("weight_offset", torch.zeros_like(scales))):
         if not same(wanted, parts.get(name)):
             return f"{name}: {rows_off(wanted, parts.get(name))}"
     return None
@@ -103,12 +102,14 @@ def static_problem(value, parts, bias, bounds, mixed):
     return None
 
 
-def problem(name, kind, value, parts, bias, bounds):
-    """What is wrong with one quantized linear, or nothing."""
+def problem(name, kind, value, parts, bias, bounds, group=0):
+    """What is wrong with one quantized linear, or nothing; W8A16 is in groups of so many columns."""
+    if kind == "W8A16" and group:
+        return scaled_problem(parts, ascend_quantizer.grouped(value, group))
     if kind in ("W8A8_DYNAMIC", "W8A16"):
-        return scaled_problem(value, parts, ascend_quantizer.integers(value))
+        return scaled_problem(parts, ascend_quantizer.integers(value))
     if kind in FP8:
-        return scaled_problem(value, parts, ascend_quantizer.floats(value))
+        return scaled_problem(parts, ascend_quantizer.floats(value))
     if kind == "W4A8_DYNAMIC":
         return int4_problem(name, value, parts)
     if kind in ("W8A8_MXFP8", "W4A8_MXFP", "W4A4_MXFP4"):
@@ -134,7 +135,8 @@ def judge_values(check, name, source, values, folder, bounds=None):
             used.add(key)
         else:
             parts = folder.parts(linear)
-            found = problem(linear, kind, value.float(), parts, values.get(f"{linear}.bias"), bounds)
+            found = problem(linear, kind, value.float(), parts, values.get(f"{linear}.bias"), bounds,
+                            folder.description.get("group_size"))
             wrong += [f"{linear} ({kind}): {found}"] * bool(found)
             used |= {f"{linear}.{part}" for part in parts}
     check.that(f"{name}: values", not wrong, f"{len(wrong)} wrong, {'; '.join(wrong[:4])}")

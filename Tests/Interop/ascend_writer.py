@@ -12,9 +12,11 @@ import ascend_quantizer
 NEVER = ("kv_b_proj", "lm_head", "eh_proj", "shared_head.head")
 
 
-def parts_of(linear, kind, value, bias, bounds):
+def parts_of(linear, kind, value, bias, bounds, group):
     """The tensors of one quantized linear by their last names."""
-    if kind in ("W8A8_DYNAMIC", "W8A16"):
+    if kind == "W8A16" and group:
+        codes, scales = ascend_quantizer.grouped(value, group)
+    elif kind in ("W8A8_DYNAMIC", "W8A16"):
         codes, scales = ascend_quantizer.integers(value)
     elif kind == "W8A8FP8_DYNAMIC":
         codes, scales = ascend_quantizer.floats(value)
@@ -38,8 +40,8 @@ def parts_of(linear, kind, value, bias, bounds):
     return {"weight": codes, "weight_scale": scales, "weight_offset": torch.zeros_like(scales)}
 
 
-def write(source, tensors, values, out, kind, experts=None, bounds=None):
-    """Converts a checkpoint folder; routed experts may have a type of their own. The tensors are those that it stores."""
+def write(source, tensors, values, out, kind, experts=None, bounds=None, group=0):
+    """Converts a checkpoint folder; routed experts may have a type of their own, W8A16 groups of columns. The tensors are those that it stores."""
     out.mkdir(parents=True)
     stored, types = {}, {}
     zero = torch.zeros(1)
@@ -48,7 +50,7 @@ def write(source, tensors, values, out, kind, experts=None, bounds=None):
         if "_proj" in linear.rpartition(".")[2] and not linear.endswith(NEVER) and name.endswith(".weight"):
             chosen = experts if experts and ".experts." in name else kind
             bias = values.get(f"{linear}.bias", zero).float()
-            for part, tensor in parts_of(linear, chosen, value.float(), bias, bounds).items():
+            for part, tensor in parts_of(linear, chosen, value.float(), bias, bounds, group).items():
                 stored[f"{linear}.{part}"], types[f"{linear}.{part}"] = tensor.contiguous(), chosen
         else:
             raw = tensors[name]
@@ -59,7 +61,7 @@ def write(source, tensors, values, out, kind, experts=None, bounds=None):
     save_file(stored, out / f"{ascend_folder.WEIGHTS}.safetensors", metadata={"format": "pt"})
     named = [name for name in ascend_folder.PRIORITY if name in types.values()]
     head = {"version": "1.0.0", "model_quant_type": named[-1], "metadata": {}, "optional": {},
-            "group_size": 32 if any("MXFP" in name for name in types.values()) else 0}
+            "group_size": 32 if any("MXFP" in name for name in types.values()) else group}
     (out / ascend_folder.DESCRIPTION).write_text(json.dumps(types | head, indent=2), encoding="utf-8")
     for file in source.iterdir():
         if file.name.endswith(ascend_folder.COPIED) and not file.name.endswith("index.json"):

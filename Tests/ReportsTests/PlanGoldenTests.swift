@@ -39,6 +39,7 @@ import WeightFormats
     Case(model: "tiny-deepseek-v3", target: "safetensors", scheme: "bf16"),
     Case(model: "tiny-deepseek-v3", target: "ascend-910c", scheme: "w8a8-dynamic"),
     Case(model: "tiny-deepseek-v3", target: "ascend-910b", scheme: "w4a8"),
+    Case(model: "tiny-deepseek-v3", target: "ascend-910c", scheme: "w8a16-g32"),
   ]
 
   private static let fixtures = URL(fileURLWithPath: #filePath)

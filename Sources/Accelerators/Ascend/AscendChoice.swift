@@ -35,6 +35,7 @@ public struct AscendChoice: Sendable {
       }
     }
     try checkGroups(model, types)
+    try checkGroupSizes(model, types)
     return types
   }
 
@@ -61,12 +62,36 @@ public struct AscendChoice: Sendable {
         role.role, isAhead: role.bindings.layer ?? 0 >= layerCount,
         hasExperts: architecture.hasExperts)
     }
-    if let (expected, found) = type.obstacle(role.role, shape) {
+    if let (expected, found) = type.obstacle(role.role, shape, groupSize: scheme.groupSize) {
       throw Failure(
         .usage, "\(type.rawValue) does not fit the tensor; --override gives it another type",
         expected: expected, found: found)
     }
     return type
+  }
+
+  /// A description states one group size, which all types that know groups go by.
+  private func checkGroupSizes(_ model: ModelGraph, _ types: [AscendType]) throws(Failure) {
+    func groups(_ type: AscendType) -> String? {
+      switch type {
+      case .w8a16: scheme.groupSize > 0 ? "scales for \(scheme.groupSize) columns" : nil
+      case .w4a8Dynamic: "scales for whole rows"
+      default: type.isMX ? "exponents for 32 columns" : nil
+      }
+    }
+    var first: (number: Int, groups: String)?
+    for (number, type) in types.enumerated() {
+      guard let found = groups(type) else { continue }
+      guard let expected = first, expected.groups != found else {
+        first = first ?? (number, found)
+        continue
+      }
+      throw Failure(
+        .usage, "the description states one group size for all layers",
+        subject: .tensor(model.graph.outputs[number].name),
+        expected: "\(expected.groups), as '\(model.graph.outputs[expected.number].name)' has",
+        found: found)
+    }
   }
 
   /// Layers that the runtime joins into one must share a type.

@@ -4,7 +4,12 @@ import TensorTypes
 /// `quant_model_description.json`: what type each tensor of a folder has.
 ///
 /// - Source: msmodelslim 26.1.0, `core/quant_service/modelslim_v1/save/ascendv1.py`.
-public enum AscendDescription {
+public struct AscendDescription: Sendable {
+  /// The type of each tensor.
+  public let types: [ByteString: AscendType]
+  /// Columns that share a scale of W8A16; 0 when whole rows do.
+  public let groupSize: Int
+
   public static let fileName = "quant_model_description.json"
   /// What the names of weight files begin with.
   public static let weights = "quant_model_weights"
@@ -18,7 +23,11 @@ public enum AscendDescription {
   ]
 
   /// The text of a description: what holds for all, then the tensors by name, a line each.
-  public static func text(_ tensors: [(name: ByteString, type: AscendType)]) -> [UInt8] {
+  ///
+  /// - Parameter groupSize: columns that share a scale of W8A16; 0 when whole rows do.
+  public static func text(
+    _ tensors: [(name: ByteString, type: AscendType)], groupSize: Int
+  ) -> [UInt8] {
     var writer = JSONWriter()
     writer.open("{")
     for (key, text) in [
@@ -28,7 +37,8 @@ public enum AscendDescription {
       writer.string(ByteString(text))
     }
     writer.key("group_size", spaced: true)
-    writer.integer(tensors.lazy.map(\.type.groupSize).max() ?? 0)
+    let sizes = tensors.lazy.map { $0.type.isMX ? 32 : $0.type == .w8a16 ? groupSize : 0 }
+    writer.integer(sizes.max() ?? 0)
     for key: ByteString in ["metadata", "optional"] {
       writer.key(key, spaced: true)
       writer.open("{")
@@ -44,24 +54,37 @@ public enum AscendDescription {
     return writer.bytes + [UInt8(ascii: "\n")]
   }
 
-  /// The types of the weights of a folder; nil when it holds no description.
+  /// Reads the description of a folder; nil when it holds none.
   ///
   /// - Throws: `badInput` for a description with types that are unknown.
-  public static func types(
-    of folder: Folder
-  ) throws(Failure) -> [ByteString: AscendType]? {
-    guard let json = try folder.json(fileName) else { return nil }
+  public init?(of folder: Folder) throws(Failure) {
+    guard let json = try folder.json(AscendDescription.fileName) else { return nil }
     var types: [ByteString: AscendType] = [:]
-    for member in json.object?.members ?? [] where !globals.contains(member.key) {
-      let (name, value) = (member.key, member.value)
-      guard let type = value.string.flatMap(AscendType.init) else {
-        throw Failure(
-          .badInput, "the type is unknown", file: folder.path(of: fileName), subject: .key(name),
-          expected: AscendType.allCases.map(\.rawValue).joined(separator: ", "),
-          found: value.string.map { "'\($0)'" } ?? "no text")
-      }
-      types[name] = type
+    func failure(
+      _ message: String, _ key: ByteString, expected: String, _ value: JSON
+    ) -> Failure {
+      Failure(
+        .badInput, message, file: folder.path(of: AscendDescription.fileName), subject: .key(key),
+        expected: expected, found: value.string.map { "'\($0)'" } ?? "another value")
     }
-    return types
+    for member in json.object?.members ?? [] where !AscendDescription.globals.contains(member.key) {
+      guard let type = member.value.string.flatMap(AscendType.init) else {
+        throw failure(
+          "the type is unknown", member.key,
+          expected: AscendType.allCases.map(\.rawValue).joined(separator: ", "), member.value)
+      }
+      types[member.key] = type
+    }
+    self.types = types
+    // Where there are groups of another kind, the size is theirs.
+    guard let value = json["group_size"], !types.values.contains(where: \.isMX) else {
+      groupSize = 0
+      return
+    }
+    guard let size = value.integer, (0...1 << 20).contains(size) else {
+      throw failure(
+        "the group size is not usable", "group_size", expected: "a whole number up to 2^20", value)
+    }
+    groupSize = size
   }
 }

@@ -14,20 +14,23 @@ public struct AscendModel: Sendable {
 
   public private(set) var graph: WeightGraph
   public private(set) var tensors: [Tensor] = []
+  private let groupSize: Int
 
   /// Builds the tensors of a model from those under the names of Hugging Face.
   ///
   /// - Parameters:
   ///   - types: one for each output of the model; FLOAT for all that are no weights of linears.
   ///   - inputs: scale and offset of the inputs of a layer; nil where they are unknown.
+  ///   - groupSize: columns that share a scale of W8A16; 0 when whole rows do.
   ///   - storesBits: whether scales of static activations are stored as their bits, as the runtime
   ///     wants them for F16 models.
   /// - Throws: `usage` for a static type of a layer that was not calibrated.
   public init(
-    _ model: ModelGraph, types: [AscendType], storesBits: Bool,
+    _ model: ModelGraph, types: [AscendType], groupSize: Int, storesBits: Bool,
     inputs: (_ linear: ByteString) throws(Failure) -> (scale: Float, offset: Float)?
   ) throws(Failure) {
     graph = model.graph
+    self.groupSize = groupSize
     var numbers: [ByteString: Int] = [:]
     for (number, output) in model.graph.outputs.enumerated() { numbers[output.name] = number }
     for (number, output) in model.graph.outputs.enumerated() {
@@ -64,7 +67,7 @@ public struct AscendModel: Sendable {
     _ type: AscendType, _ storesBits: Bool,
     _ inputs: (_ linear: ByteString) throws(Failure) -> (scale: Float, offset: Float)?
   ) throws(Failure) {
-    guard let scheme = type.scheme else { return }
+    guard let scheme = type.scheme(groupSize: groupSize) else { return }
     let matrix = try graph.add(.cast(.f32), [values])
     func place(_ part: String, _ node: NodeID) {
       tensors.append(
@@ -89,10 +92,10 @@ public struct AscendModel: Sendable {
     }
     // The product of static activations has the weight's scale in its own.
     if type == .w8a8 { return }
-    place("weight_scale", try quantized(.scales))
+    let scales = try quantized(.scales)
+    place("weight_scale", scales)
     if scheme.rule == .powerOfTwo { return }
-    let rowCount = graph[matrix].type.shape.axes[0]
-    place("weight_offset", try graph.add(.fill(0, [rowCount, 1])))
+    place("weight_offset", try graph.add(.fill(0, graph[scales].type.shape)))
     if type == .w4a8Dynamic {
       // A down-projection is divided among 16 devices along its inputs.
       let slices = role?.role == .expertDown ? 16 : 1

@@ -22,10 +22,13 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
   public var spelling: String { canonicalSpelling(rawValue) }
 
   /// How the weight is quantized; nil when it is not.
-  public var scheme: QuantScheme? {
+  ///
+  /// - Parameter groupSize: columns that share a scale of W8A16; 0 when whole rows do.
+  public func scheme(groupSize: Int) -> QuantScheme? {
     switch self {
     case .float: nil
-    case .w8a16, .w8a8Dynamic, .w8a8Mix, .w8a8: .int8Channel
+    case .w8a16: groupSize > 0 ? .int8Group(groupSize) : .int8Channel
+    case .w8a8Dynamic, .w8a8Mix, .w8a8: .int8Channel
     case .w4a8Dynamic: .int4Channel
     case .wfp8afp8Dynamic: .fp8Channel
     case .w8a8MXFP8: .mxfp8
@@ -36,8 +39,8 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
   /// Whether scale and offset of the inputs are fixed beforehand.
   public var isStatic: Bool { self == .w8a8 || self == .w8a8Mix }
 
-  /// Columns that share a scale; 0 when whole rows do.
-  public var groupSize: Int { scheme?.rule == .powerOfTwo ? 32 : 0 }
+  /// Whether groups of 32 columns share an exponent.
+  var isMX: Bool { self == .w8a8MXFP8 || self == .w4a8MXFP || self == .w4a4MXFP4 }
 
   /// The name of a model by the types in it: the last in order, but that int4 experts never name it.
   public static func naming(_ types: some Sequence<AscendType>) -> AscendType {
@@ -47,14 +50,21 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
 
   /// What the runtime needs of a weight that it does not have; nil when all is well.
   ///
-  /// - Parameter role: one of a linear layer.
-  func obstacle(_ role: Role, _ shape: Shape) -> (expected: String, found: String)? {
-    guard let scheme, shape.rank == 2 else { return nil }
+  /// - Parameters:
+  ///   - role: one of a linear layer.
+  ///   - groupSize: columns that share a scale of W8A16; 0 when whole rows do.
+  func obstacle(
+    _ role: Role, _ shape: Shape, groupSize: Int
+  ) -> (expected: String, found: String)? {
+    guard let scheme = scheme(groupSize: groupSize), shape.rank == 2 else { return nil }
     let (rows, columns) = (shape.axes[0], shape.axes[1])
     switch self {
     case .w8a16, .w8a8Mix, .w8a8:
       // The runtime has no method for experts of these types, or wants of them what no tool writes.
       if role.isExpert { return ("another type for routed experts", rawValue) }
+      if case .int8Group(let width) = scheme, columns % width != 0 {
+        return ("a multiple of \(width) columns", "\(columns)")
+      }
     case .w4a8Dynamic:
       guard role.isExpert else { return ("routed experts", role.rawValue) }
       if role != .expertDown, rows % 8 != 0 { return ("a multiple of 8 rows", "\(rows)") }
@@ -79,6 +89,8 @@ public struct AscendScheme: Sendable, Hashable {
   public let linears: AscendType
   /// The type of routed experts.
   public let experts: AscendType
+  /// Columns that share a scale of W8A16; 0 when whole rows do.
+  public var groupSize = 0
 
   public static let all: [AscendScheme] = [
     AscendScheme(name: "float", linears: .float, experts: .float),
@@ -86,6 +98,10 @@ public struct AscendScheme: Sendable, Hashable {
     AscendScheme(name: "w8a8", linears: .w8a8, experts: .w8a8Dynamic),
     AscendScheme(name: "w8a8-mix", linears: .w8a8Mix, experts: .w8a8Dynamic),
     AscendScheme(name: "w8a16", linears: .w8a16, experts: .w8a8Dynamic),
+    AscendScheme(name: "w8a16-g32", linears: .w8a16, experts: .w8a8Dynamic, groupSize: 32),
+    AscendScheme(name: "w8a16-g64", linears: .w8a16, experts: .w8a8Dynamic, groupSize: 64),
+    AscendScheme(name: "w8a16-g128", linears: .w8a16, experts: .w8a8Dynamic, groupSize: 128),
+    AscendScheme(name: "w8a16-g256", linears: .w8a16, experts: .w8a8Dynamic, groupSize: 256),
     AscendScheme(name: "w4a8", linears: .w8a8Dynamic, experts: .w4a8Dynamic),
     AscendScheme(
       name: "wfp8afp8-dynamic", linears: .wfp8afp8Dynamic, experts: .wfp8afp8Dynamic),
