@@ -23,6 +23,9 @@ extension ConversionRequest {
     if let importance, !tensors.contains(where: { $0.importance != nil }) {
       warnings.append("the importance matrix '\(importance.path)' is used for no tensor")
     }
+    if let calibration, !tensors.contains(where: { $0.name.hasSuffix(".input_scale") }) {
+      warnings.append("the calibration '\(calibration.path)' is used for no layer")
+    }
     return warnings
   }
 }

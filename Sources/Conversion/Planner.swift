@@ -25,7 +25,7 @@ public struct ConversionRequest: Sendable {
   public var search = BlockSearch.reference
   /// How much the inputs of matrices matter.
   public var importance: ImportanceMatrix?
-  /// Between what values the inputs of layers lie, for static activations.
+  /// How the inputs of layers are quantized, for static activations.
   public var calibration: Calibration?
   public var destination: String
   /// - Units: bytes of payload in one file; nil for no limit.
@@ -107,7 +107,9 @@ extension Plan {
       parsedByteCount: source.metadataByteCount
         + (request.target.name == .gguf && program.config != nil ? source.tokenizerByteCount : 0),
       jobs: request.jobs, limit: request.memoryByteLimit)
-    for output in isFolder ? [destination] : files.map(\.name) { try source.checkIsNoInput(output) }
+    for output in isFolder ? [destination] : files.map(\.name) {
+      try source.checkIsNoInput(output, beside: request.calibration?.path)
+    }
   }
 
   /// The phases of rules, in order.

@@ -95,6 +95,19 @@ extension ConversionRequest {
   func keepsCodes(_ scheme: Scheme) -> Bool { scheme == .lossless && overrides.isEmpty }
 }
 
+extension ConversionRequest {
+  /// - Throws: `usage` for a layer that was not calibrated.
+  fileprivate func input(of linear: ByteString) throws(Failure) -> InputQuantization {
+    if let input = calibration?.input(of: linear) { return input }
+    let names = AscendScheme.all.filter(\.linears.isStatic).map(\.name).joined(separator: " and ")
+    throw Failure(
+      .usage,
+      "the layer's inputs are not calibrated; w8a8-dynamic and all schemes but \(names) work without",
+      expected: "'\(linear)' in a --calibration",
+      found: calibration.map { "none in '\($0.path)'" } ?? "no --calibration")
+  }
+}
+
 extension AscendModel {
   /// The tensors of an AscendV1 folder with the types that a request asks for.
   fileprivate init(
@@ -118,7 +131,7 @@ extension AscendModel {
         model.model, types: try choice.types(of: model.model), groupSize: scheme.groupSize,
         storesBits: dtype?.string == "float16"
       ) { (linear) throws(Failure) in
-        request.calibration?.range(of: linear).map { ($0.scale, $0.offset) }
+        try request.input(of: linear)
       }
     } catch {
       throw error.located(file: error.file ?? source.path)

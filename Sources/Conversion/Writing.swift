@@ -273,13 +273,7 @@ extension Checkpoint {
     guard let tensor = self["rope_freqs.weight"], tensor.type.encoding == .f32,
       tensor.byteCount <= 1 << 20
     else { return nil }
-    var cursor = Cursor(files[tensor.file].source, position: tensor.offset)
-    cursor.byteOrder = files[tensor.file].manifest.byteOrder
-    var factors: [Float] = []
-    for _ in 0..<tensor.byteCount / 4 {
-      factors.append(Float(bitPattern: try cursor.read(UInt32.self)))
-    }
-    return factors
+    return try numbers(of: tensor)
   }
 }
 

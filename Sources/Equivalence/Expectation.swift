@@ -103,10 +103,9 @@ struct Expectation: Sendable {
       found.model, types: found.model.graph.outputs.map { description.types[$0.name] ?? .float },
       groupSize: description.groupSize, storesBits: dtype?.string == "float16"
     ) { (linear) throws(Failure) in
-      guard let scale = try converted.number(named: linear.text + ".input_scale"),
-        let offset = try converted.number(named: linear.text + ".input_offset")
-      else { return (1, 0) }
-      return (scale, offset)
+      let scale = try converted.number(named: linear.text + ".input_scale") ?? 1
+      let offset = try converted.number(named: linear.text + ".input_offset") ?? 0
+      return InputQuantization(scale: scale, offset: offset) ?? .unit
     }
     self.source = source
     self.converted = converted
@@ -165,8 +164,7 @@ extension Checkpoint {
   fileprivate func number(named name: String) throws(Failure) -> Float? {
     guard let tensor = self[ByteString(name)], tensor.type.encoding == .f32, tensor.byteCount == 4
     else { return nil }
-    var cursor = Cursor(files[tensor.file].source, position: tensor.offset)
-    return Float(bitPattern: try cursor.read(UInt32.self))
+    return try numbers(of: tensor).first
   }
 }
 

@@ -70,6 +70,12 @@ public struct ByteString: Sendable {
   public func hasSuffix(_ suffix: String) -> Bool {
     text.utf8.reversed().starts(with: suffix.utf8.reversed())
   }
+
+  /// What stands before a suffix; nil when the bytes do not end in it.
+  public func dropping(suffix: String) -> ByteString? {
+    guard hasSuffix(suffix) else { return nil }
+    return ByteString(String(decoding: text.utf8.dropLast(suffix.utf8.count), as: UTF8.self))
+  }
 }
 
 extension ByteString: Hashable {

@@ -12,9 +12,10 @@ extension Checkpoint {
   /// Refuses an output that would replace what the checkpoint is made of. Other files that stand in
   /// its folder may be replaced.
   ///
+  /// - Parameter other: what else is read.
   /// - Throws: `cannotCreate`.
-  public func checkIsNoInput(_ output: String) throws(Failure) {
-    var inputs = [path] + files.map(\.source.name)
+  public func checkIsNoInput(_ output: String, beside other: String? = nil) throws(Failure) {
+    var inputs = [path, other].compactMap(\.self) + files.map(\.source.name)
     if let folder {
       let small = ["config.json"] + Checkpoint.smallFiles
       let indexes = folder.names.filter { $0.hasSuffix(".safetensors.index.json") }

@@ -201,10 +201,3 @@ extension Cursor {
     return raw
   }
 }
-
-extension ByteString {
-  fileprivate func dropping(suffix: String) -> ByteString? {
-    guard hasSuffix(suffix) else { return nil }
-    return ByteString(String(decoding: utf8.dropLast(suffix.utf8.count), as: UTF8.self))
-  }
-}

@@ -42,8 +42,11 @@ struct ConversionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Between what values the inputs of layers lie: a JSON object of {\"min\", \"max\"} by name.",
-      valueName: "FILE"))
+      """
+      How the inputs of layers are quantized: a folder or file with input_scale and input_offset, \
+      or the least and greatest inputs as safetensors or JSON.
+      """,
+      valueName: "PATH"))
   var calibration: String?
 
   @Option(

@@ -58,14 +58,8 @@ import WeightFormats
   @Test(arguments: [AscendType.w8a8, .w8a8Mix])
   func calibratedLayersAreStatic(_ type: AscendType) throws {
     let scratch = try Scratch()
-    let source = "\(fixtures)/models/tiny-qwen2"
-    let checkpoint = try Checkpoint.open(source)
-    let linears = checkpoint.tensors.map(\.name.text).filter { $0.hasSuffix("_proj.weight") }
-      .map { $0.dropLast(".weight".count) }
-    let text = linears.map { "\"\($0)\": {\"min\": -1.5, \"max\": 2}" }.joined(separator: ",")
-    let file = scratch.path + "/calibration.json"
-    try "{\(text)}".write(toFile: file, atomically: true, encoding: .utf8)
-    let calibration = try Calibration(path: file)
+    let source = CalibrationTests.model
+    let calibration = try Calibration(path: CalibrationTests.json(scratch))
     let folder = try convert(scratch, type.spelling, source) { $0.calibration = calibration }
     let report = try verify(source, folder, VerificationRequest(level: .values, jobs: 2))
     #expect(report.failures.isEmpty, report.summary)
@@ -142,8 +136,11 @@ import WeightFormats
       [("*.experts.*", "w8a8-mxfp8")], "w8a16-g32",
       "the description states one group size for all layers"
     ),
-    ([], "w8a8", "the layer's inputs are not calibrated; w8a8-dynamic works without"),
-    ([], "w8a8-mix", "the layer's inputs are not calibrated; w8a8-dynamic works without"),
+    (
+      [], "w8a8",
+      "the layer's inputs are not calibrated; w8a8-dynamic and all schemes but w8a8 and w8a8-mix work "
+        + "without"
+    ),
   ]
 
   @Test(arguments: refusals.indices)

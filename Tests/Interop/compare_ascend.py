@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 import transformers
+from safetensors.torch import save_file
 
 import ascend_folder
 import ascend_judges
+import ascend_writer
 import checks
 
 TRAINED = ["tiny-deepseek-v3", "tiny-qwen2", "tiny-llama"]
@@ -61,9 +63,17 @@ def compare(check, source, scheme, expected, out, *options, bounds=None):
         check.that(f"{name}: the same in parts", same and parts.description == folder.description)
 
 
-def calibration(source, out):
-    """The input bounds of every linear as a calibration file."""
-    out.write_text(json.dumps({name: {"min": low, "max": high} for name, (low, high) in source.bounds.items()}))
+def calibration(source, form, out):
+    """The input bounds of every linear as a calibration: JSON, safetensors, or a folder with msModelSlim's numbers."""
+    if form == "json":
+        out.write_text(json.dumps({name: {"min": low, "max": high} for name, (low, high) in source.bounds.items()}))
+    elif form == "safetensors":
+        save_file({f"{name}.{end}": torch.tensor([bound]) for name, bounds in source.bounds.items()
+                   for end, bound in zip(("min", "max"), bounds)}, out)
+    else:
+        linears = (name.removesuffix(".weight") for name in source.values)
+        bounds = dict.fromkeys(linears, (-3, 4)) | source.bounds
+        ascend_writer.write(source.path, source.tensors, source.values, out, "W8A8", "W8A8_DYNAMIC", bounds)
     return out
 
 
@@ -86,9 +96,11 @@ def main():
         for scheme, expected in CALIBRATED.items():
             if scheme not in chosen or not source.trained:
                 continue
-            with check.group(f"{model} {scheme}"), tempfile.TemporaryDirectory() as temporary:
-                file = calibration(source, Path(temporary) / "calibration.json")
-                compare(check, source, scheme, expected, Path(temporary), "--calibration", str(file), bounds=source.bounds)
+            for form in ("json", "safetensors", "folder") if scheme == "w8a8" else ("json",):
+                with check.group(f"{model} {scheme} {form}"), tempfile.TemporaryDirectory() as temporary:
+                    path = calibration(source, form, Path(temporary) / "calibration")
+                    compare(check, source, scheme, expected, Path(temporary), "--calibration", str(path),
+                            bounds=source.bounds)
     check.finish()
 
 

@@ -24,10 +24,11 @@ public struct AscendModel: Sendable {
   ///   - groupSize: columns that share a scale of W8A16; 0 when whole rows do.
   ///   - storesBits: whether scales of static activations are stored as their bits, as the runtime
   ///     wants them for F16 models.
-  /// - Throws: `usage` for a static type of a layer that was not calibrated.
+  ///   - inputs: how the inputs of a layer with a static type are quantized.
+  /// - Throws: what `inputs` throws.
   public init(
     _ model: ModelGraph, types: [AscendType], groupSize: Int, storesBits: Bool,
-    inputs: (_ linear: ByteString) throws(Failure) -> (scale: Float, offset: Float)?
+    inputs: (_ linear: ByteString) throws(Failure) -> InputQuantization
   ) throws(Failure) {
     graph = model.graph
     self.groupSize = groupSize
@@ -65,7 +66,7 @@ public struct AscendModel: Sendable {
   private mutating func append(
     _ linear: String, _ values: NodeID, _ bias: NodeID?, _ role: RoleInstance?,
     _ type: AscendType, _ storesBits: Bool,
-    _ inputs: (_ linear: ByteString) throws(Failure) -> (scale: Float, offset: Float)?
+    _ inputs: (_ linear: ByteString) throws(Failure) -> InputQuantization
   ) throws(Failure) {
     guard let scheme = type.scheme(groupSize: groupSize) else { return }
     let matrix = try graph.add(.cast(.f32), [values])
@@ -78,17 +79,14 @@ public struct AscendModel: Sendable {
     }
     place("weight", try quantized(.codes))
     if type.isStatic {
-      guard let (scale, offset) = try inputs(ByteString(linear)) else {
-        throw Failure(
-          .usage, "the layer's inputs are not calibrated; w8a8-dynamic works without",
-          expected: "--calibration FILE with the key '\(linear)'", found: "none")
-      }
-      place("input_scale", try graph.add(.fill(scale, [1])))
-      place("input_offset", try graph.add(.fill(offset, [1])))
-      place("deq_scale", try quantized(.deqScale(inputScale: scale, asBits: storesBits)))
+      let input = try inputs(ByteString(linear))
+      place("input_scale", try graph.add(.fill(input.scale, [1])))
+      place("input_offset", try graph.add(.fill(input.offset, [1])))
+      place("deq_scale", try quantized(.deqScale(inputScale: input.scale, asBits: storesBits)))
       place(
         "quant_bias",
-        try quantized(.quantBias(inputScale: scale, inputOffset: offset), bias.map { [$0] } ?? []))
+        try quantized(
+          .quantBias(inputScale: input.scale, inputOffset: input.offset), bias.map { [$0] } ?? []))
     }
     // The product of static activations has the weight's scale in its own.
     if type == .w8a8 { return }

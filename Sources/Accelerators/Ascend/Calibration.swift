@@ -1,14 +1,29 @@
 import ByteIO
 import TensorTypes
+import WeightFormats
 
-/// The least and the greatest input of linear layers, from a file: a JSON object that gives
-/// `{"min": …, "max": …}` by the layer's name.
+/// How the inputs of linear layers are quantized, by the layers' names.
+///
+/// It comes from a JSON object that gives `{"min": …, "max": …}` by name; from a safetensors file or
+/// folder with tensors `NAME.min` and `NAME.max`; or from one with `NAME.input_scale` and
+/// `NAME.input_offset`, as folders in the AscendV1 format have them.
 public struct Calibration: Sendable {
   public let path: String
-  private let inputs: [ByteString: InputRange]
+  private let inputs: [ByteString: InputQuantization]
 
-  /// - Throws: `missingInput`, `inputOutput`, `badInput` for a file that is not of this form.
+  /// - Throws: `missingInput`, `inputOutput`, `badInput` for what is in none of these forms.
   public init(path: String) throws(Failure) {
+    let isFolder = (try? Folder(path: path)) != nil
+    let start = isFolder ? [] : try InputFile(path: path).bytes(at: 0, atMost: 8)
+    // JSON has no zero byte; the length that a safetensors file begins with does.
+    if isFolder || start.contains(0) {
+      try self.init(try Checkpoint.open(path))
+    } else {
+      try self.init(json: path)
+    }
+  }
+
+  private init(json path: String) throws(Failure) {
     self.path = path
     let file = try InputFile(path: path)
     guard file.byteCount <= Folder.fileByteLimit else {
@@ -20,35 +35,107 @@ public struct Calibration: Sendable {
     guard let object = json.object else {
       throw Failure(.badInput, "the calibration is no JSON object", file: path)
     }
-    var inputs: [ByteString: InputRange] = [:]
+    var inputs: [ByteString: InputQuantization] = [:]
     for member in object.members {
-      let (name, value) = (member.key, member.value)
-      guard let least = value["min"]?.double, let greatest = value["max"]?.double,
-        least <= greatest, Float(least).isFinite, Float(greatest).isFinite
+      guard let least = member.value["min"]?.double, let greatest = member.value["max"]?.double,
+        let input = InputQuantization(least: Float(least), greatest: Float(greatest))
       else {
         throw Failure(
-          .badInput, "the range of inputs is not usable", file: path, subject: .key(name),
+          .badInput, "the range of inputs is not usable", file: path, subject: .key(member.key),
           expected: "the numbers min and max in ascending order", found: "other values")
       }
-      inputs[name] = InputRange(least: Float(least), greatest: Float(greatest))
+      inputs[member.key] = input
     }
     self.inputs = inputs
   }
 
-  /// The inputs of a linear layer; nil when the file does not have it.
-  public func range(of linear: ByteString) -> InputRange? { inputs[linear] }
+  private init(_ checkpoint: Checkpoint) throws(Failure) {
+    path = checkpoint.path
+    var inputs: [ByteString: InputQuantization] = [:]
+    for tensor in checkpoint.tensors {
+      if let name = tensor.name.dropping(suffix: ".input_scale") {
+        let (scale, offset) = try checkpoint.pair(tensor, name, ".input_offset")
+        guard let input = InputQuantization(scale: scale, offset: offset) else {
+          throw checkpoint.unusable(
+            tensor, expected: "a scale above 0 and a whole offset in -128…127",
+            found: "\(scale) and \(offset)")
+        }
+        inputs[name] = input
+      } else if let name = tensor.name.dropping(suffix: ".min") {
+        let (least, greatest) = try checkpoint.pair(tensor, name, ".max")
+        guard let input = InputQuantization(least: least, greatest: greatest) else {
+          throw checkpoint.unusable(
+            tensor, expected: "min and max in ascending order", found: "\(least) and \(greatest)")
+        }
+        inputs[name] = input
+      }
+    }
+    guard !inputs.isEmpty else {
+      throw Failure(
+        .badInput, "there is no calibration in these weights", file: path,
+        expected: "tensors *.input_scale and *.input_offset, or *.min and *.max", found: "none")
+    }
+    self.inputs = inputs
+  }
+
+  /// How the inputs of a linear layer are quantized; nil when the calibration does not have it.
+  public func input(of linear: ByteString) -> InputQuantization? { inputs[linear] }
 }
 
-/// Between what values the inputs of a layer lie.
-public struct InputRange: Sendable, Hashable {
-  public let least: Float
-  public let greatest: Float
+extension Checkpoint {
+  /// The number in a tensor and that in its companion.
+  fileprivate func pair(
+    _ first: Tensor, _ name: ByteString, _ suffix: String
+  ) throws(Failure) -> (Float, Float) {
+    guard let second = self[ByteString(name.text + suffix)] else {
+      throw unusable(first, expected: "'\(name)\(suffix)' beside it", found: "none")
+    }
+    return (try number(first), try number(second))
+  }
 
-  /// `greatest / 255 − least / 255`, where 0 always lies between the two; at least 2⁻²³.
+  private func number(_ tensor: Tensor) throws(Failure) -> Float {
+    let numbers = try numbers(of: tensor)
+    guard numbers.count == 1 else {
+      throw unusable(tensor, expected: "one value", found: "\(tensor.type.shape)")
+    }
+    return numbers[0]
+  }
+
+  fileprivate func unusable(_ tensor: Tensor, expected: String, found: String) -> Failure {
+    Failure(
+      .badInput, "the calibration is not usable", file: files[tensor.file].source.name,
+      subject: .tensor(tensor.name), expected: expected, found: found)
+  }
+}
+
+/// With what scale and offset the inputs of a layer become int8.
+public struct InputQuantization: Sendable, Hashable {
+  public let scale: Float
+  /// The code of 0: a whole number in −128…127.
+  public let offset: Float
+
+  /// What stands in for scale and offset that a folder lacks.
+  public static let unit = InputQuantization()
+
+  private init() { (scale, offset) = (1, 0) }
+
+  /// nil for what no layer can have.
+  public init?(scale: Float, offset: Float) {
+    guard scale > 0, scale.isFinite, offset.rounded() == offset, (-128...127).contains(offset)
+    else { return nil }
+    self.scale = scale
+    self.offset = offset
+  }
+
+  /// For inputs between two values: `scale = greatest / 255 − least / 255`, where 0 always lies
+  /// between them, at least 2⁻²³; `offset = round(−least / scale) − 128`, half to even. nil for
+  /// values that are not finite or not in order.
   ///
   /// - Source: msmodelslim 26.1.0, `int_quantization.py`.
-  public var scale: Float { max(max(greatest, 0) / 255 - min(least, 0) / 255, 0x1p-23) }
-
-  /// The code of 0: `round(−least / scale) − 128`, half to even.
-  public var offset: Float { (-min(least, 0) / scale).rounded(.toNearestOrEven) - 128 }
+  public init?(least: Float, greatest: Float) {
+    guard least <= greatest, least.isFinite, greatest.isFinite else { return nil }
+    let least = min(least, 0)
+    let scale = max(max(greatest, 0) / 255 - least / 255, 0x1p-23)
+    self.init(scale: scale, offset: (-least / scale).rounded(.toNearestOrEven) - 128)
+  }
 }
