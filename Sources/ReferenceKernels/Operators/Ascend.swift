@@ -25,9 +25,14 @@ public func dynamicQuant(_ x: Rows) -> QuantizedRows {
 /// The quantization of activations with a scale known beforehand:
 /// `q = round(x · (1/scale) + offset)`, half to even, I8.
 ///
+/// The runtime of a BF16 model holds the scale and its inverse in BF16.
+///
 /// - Source: vllm-ascend `quantization/methods/w8a8_static.py`; torch_npu, `npu_quantize`.
-public func staticQuant(_ x: Rows, scale: Float, offset: Float) -> [Int] {
-  let inverse = 1 / scale
+public func staticQuant(
+  _ x: Rows, scale: Float, offset: Float, holding format: FloatFormat = .bf16
+) -> [Int] {
+  func held(_ value: Float) -> Float { Float(format.rounding(Double(value))) }
+  let inverse = held(1 / held(scale))
   return x.values.map { int8(Float($0) * inverse + offset) }
 }
 
