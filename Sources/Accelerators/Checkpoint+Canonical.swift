@@ -9,8 +9,11 @@ public struct CanonicalModel: Sendable {
   public let architecture: Architecture
   /// The checkpoint's config; nil for GGUF, whose metadata says the same.
   public let config: ModelConfig?
+  /// Matrices that are codes with scales beside them are sources of F32 here.
   public let graph: WeightGraph
   public let nodes: [RoleInstance: NodeID]
+  /// What those sources are read from, by their numbers.
+  public let coded: [Int: AscendMatrix]
 }
 
 extension Checkpoint {
@@ -54,18 +57,25 @@ extension Checkpoint {
       experts = count > 0 ? count : nil
       heads = try known.headCounts(of: self)
     }
-    let sources = tensors.map { SourceTensor(name: $0.name, type: $0.type) }
+    let coded = try AscendMatrix.all(of: self)
+    let besideCodes = Set((coded ?? [:]).values.flatMap(\.parts.values))
+    let sources = tensors.enumerated().map { number, tensor in
+      SourceTensor(
+        name: tensor.name,
+        type: coded?[number].map { TensorType(shape: $0.shape, encoding: .f32) } ?? tensor.type)
+    }
     do throws(Failure) {
       let model = try ModelGraph.translating(
-        sources, order: conversionOrder, from: dialect, to: .canonical(dialect),
-        expertCount: experts, expertOrder: architecture.expertOrder, heads: heads,
-        dequantizing: try SourceQuantization(of: self))
+        sources, order: conversionOrder.filter { !besideCodes.contains($0) }, from: dialect,
+        to: .canonical(dialect), expertCount: experts, expertOrder: architecture.expertOrder,
+        heads: heads, dequantizing: coded == nil ? try SourceQuantization(of: self) : nil)
       var nodes: [RoleInstance: NodeID] = [:]
       for (role, output) in zip(model.roles, model.graph.outputs) {
         if let role { nodes[role] = output.node }
       }
       return CanonicalModel(
-        architecture: architecture, config: config, graph: model.graph, nodes: nodes)
+        architecture: architecture, config: config, graph: model.graph, nodes: nodes,
+        coded: coded ?? [:])
     } catch {
       throw locate(error)
     }

@@ -29,8 +29,8 @@ struct Expectation: Sendable {
   let keepsCodes: Bool
   /// Whether the converted checkpoint has codes in place of floats.
   private(set) var makesCodes = false
-  /// Whether the converted checkpoint is an AscendV1 folder.
-  let isAscend: Bool
+  /// The types that the description of an AscendV1 folder states; nil for other checkpoints.
+  let description: AscendDescription?
 
   /// - Throws: `badInput` when the source cannot be read as a model of its kind.
   init(source: Checkpoint, converted: Checkpoint) throws(Failure) {
@@ -56,7 +56,7 @@ struct Expectation: Sendable {
     }
     // A copy of codes and scales holds the source's own scales.
     let quantization = try SourceQuantization(of: source)
-    isAscend = false
+    description = nil
     keepsCodes =
       quantization?.scaleTensors.contains { converted[source.tensors[$0].name] != nil } ?? false
     let model = try source.model(for: target, keepsCodes: keepsCodes)
@@ -124,7 +124,7 @@ struct Expectation: Sendable {
     config = found.config
     warnings = found.warnings
     keepsCodes = false
-    isAscend = true
+    self.description = description
   }
 
   /// A model with tied embeddings may store them a second time, as the output head.

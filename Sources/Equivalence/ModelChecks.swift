@@ -39,8 +39,8 @@ extension Expectation {
     }
     let comparison = ModelComparison(
       source: models.source, converted: models.converted, tokens: tokens, seed: request.seed)
-    if let encoding = comparison.unknownEncoding {
-      return skip("nothing is known of rounding to \(encoding)")
+    if let form = comparison.unknownForm {
+      return skip("nothing is known of rounding to \(form)")
     }
     do throws(Failure) {
       let (metrics, place) = try comparison.metrics()

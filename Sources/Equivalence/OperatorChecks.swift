@@ -1,3 +1,4 @@
+import Accelerators
 import GraphRewriting
 import ReferenceKernels
 import TensorTypes
@@ -17,8 +18,23 @@ extension Expectation {
     var chosen: [Tensor] = []
     for tensor in tensors {
       guard let number = numbers[tensor.name] else { continue }
-      // Codes and scales are no factors on their own; they have been compared bit for bit.
-      if case .quantize = graph[tensor.node].op { continue }
+      switch graph[tensor.node].op {
+      case .quantize(_, .codes):
+        for layer in try codedLayers(tensor, number)
+        where layer.matrix.shape.elementCount != 0
+          && layer.matrix.shape == graph[graph[tensor.node].inputs[0]].type.shape
+        {
+          pairs.append(
+            OperatorComparison.Pair(
+              name: tensor.name, node: graph[tensor.node].inputs[0], converted: number,
+              use: .coded(layer)))
+          chosen.append(tensor)
+        }
+        continue
+      // What stands beside codes is used with them.
+      case .quantize, .fill: continue
+      default: break
+      }
       let found = converted.tensors[number].type
       let expected = type(tensor)
       guard found.shape.elementCount == expected.shape.elementCount,
@@ -28,7 +44,7 @@ extension Expectation {
       pairs.append(
         OperatorComparison.Pair(
           name: tensor.name, node: tensor.node, converted: number,
-          product: product(tensor, found, hasHead: hasHead)))
+          use: product(tensor, found, hasHead: hasHead).map { .product($0) } ?? .vector))
       chosen.append(tensor)
     }
     let comparison = OperatorComparison(
@@ -79,6 +95,34 @@ extension Expectation {
       return converted.format == .gguf
         ? .llamaCpp(found.encoding) : .transformers(found.encoding)
     }
+  }
+
+  /// The codes of a tensor with what stands beside them, once for each way to multiply; none where
+  /// they do not fit together, which the structure level says.
+  private func codedLayers(_ tensor: Tensor, _ number: Int) throws(Failure) -> [CodedLayer] {
+    guard let description else {
+      return CodedMatrix(blocks: tensor.name, of: converted).map {
+        [CodedLayer(matrix: $0, product: .fp8Blocks)]
+      } ?? []
+    }
+    guard let type = description.types[tensor.name] else { return [] }
+    let matrix: AscendMatrix
+    do throws(Failure) {
+      matrix = try AscendMatrix(
+        codes: number, type, groupSize: description.groupSize, of: converted)
+    } catch  where error.kind == .badInput {
+      return []
+    }
+    let biases = tensors.lazy.compactMap { other -> NodeID? in
+      guard case .quantize(_, .quantBias) = graph[other.node].op,
+        graph[other.node].inputs.count == 2,
+        graph[other.node].inputs[0] == graph[tensor.node].inputs[0]
+      else { return nil }
+      return graph[other.node].inputs[1]
+    }
+    return try CodedLayer.all(
+      matrix, bias: type.isStatic ? biases.first : nil,
+      of: CheckpointTensors(checkpoint: converted))
   }
 
   private func finding(

@@ -37,8 +37,17 @@ struct OperatorComparison: Sendable {
     let node: NodeID
     /// The number of the tensor in the converted checkpoint.
     let converted: Int
-    /// nil for a vector, which multiplies or is added element by element.
-    let product: RuntimeProduct?
+    /// How the runtime multiplies with it.
+    let use: Use
+  }
+
+  /// How a runtime uses a tensor.
+  enum Use: Sendable {
+    /// A vector multiplies or is added element by element.
+    case vector
+    case product(RuntimeProduct)
+    /// Codes with scales beside them; the node of the pair is the matrix that they stand for.
+    case coded(CodedLayer)
   }
 
   let evaluation: Evaluation<CheckpointTensors>
@@ -72,10 +81,12 @@ struct OperatorComparison: Sendable {
     let shape = evaluation.graph[pair.node].type.shape
     guard let count = shape.elementCount, count > 0 else { return nil }
     let random = RandomNumbers(seed: request.seed, name: pair.name)
-    guard let product = pair.product else {
-      return try vectorMetrics(of: pair, count, random)
+    switch pair.use {
+    case .vector: return try vectorMetrics(of: pair, count, random)
+    case .product(let product):
+      return try matrixMetrics(of: pair, product, shape, rowLimit, random)
+    case .coded(let layer): return try codedMetrics(of: pair, layer, rowLimit, random)
     }
-    return try matrixMetrics(of: pair, product, shape, rowLimit, random)
   }
 
   // MARK: - Vectors
@@ -91,7 +102,7 @@ struct OperatorComparison: Sendable {
       let noise = StoredNoise(source[...], source: from, stored: to)
     else { return nil }
     var random = random
-    var sums = Sums()
+    var sums = OperatorSums()
     for probe in 0..<OperatorComparison.probeCount {
       let x = random.probe(count, isPositive: probe % 2 == 1)
       for index in x.indices where source[index].isMultipliable {
@@ -136,7 +147,7 @@ struct OperatorComparison: Sendable {
     let probes = (0..<OperatorComparison.probeCount).map {
       Probe(random.probe(columns, isPositive: $0 % 2 == 1), product)
     }
-    var sums = Sums()
+    var sums = OperatorSums()
     let rows = random.spread(min(rowCount, rowLimit), below: rowCount)
     var usedRowCount = 0
     for row in rows {
@@ -169,20 +180,6 @@ struct OperatorComparison: Sendable {
   }
 }
 
-extension Double {
-  /// Whether sums of products with the number, and of their squares, are finite.
-  fileprivate var isMultipliable: Bool { magnitude < 0x1p400 }
-}
-
-private func inner(_ a: [Double], _ b: [Double]) -> Double {
-  precondition(a.count == b.count && !a.isEmpty, "vectors of different lengths")
-  return a.withUnsafeBufferPointer { a in
-    b.withUnsafeBufferPointer { b in
-      dot(a.baseAddress!, b.baseAddress!, count: a.count)  // neither is empty
-    }
-  }
-}
-
 /// The parts of an inner product that each block of 32 gives, without their signs.
 private func blockParts(_ a: [Double], _ b: [Double]) -> Double {
   a.withUnsafeBufferPointer { a in
@@ -209,71 +206,5 @@ extension StoredNoise {
       sum += product * product + shift * shift
     }
     return sum
-  }
-}
-
-/// How far the product of a row with a probe may be off.
-private struct Spread {
-  /// What independent errors of the weights make.
-  var weight = 0.0
-  /// What errors that many weights share make at most.
-  var sharedWeight = 0.0
-  /// The same of the activations, and what the rounding of the result adds.
-  var activation = 0.0
-  var sharedActivation = 0.0
-}
-
-/// Sums of squares over rows and probes.
-private struct Sums {
-  private var error = 0.0
-  private var weightError = 0.0
-  private var result = 0.0
-  private var spread = Spread()
-  private var worst = (row: 0, error: 0.0)
-  private var current = (row: -1, error: 0.0)
-
-  /// The exponent of the chance that independent errors exceed the bound: `e⁻²⁰`.
-  private static let exponent = 20.0
-
-  mutating func add(
-    row: Int, error: Double, weightError: Double, result: Double, spread: Spread
-  ) {
-    func square(_ x: Double) -> Double { x.isNaN ? .infinity : x * x }
-    self.error += square(error)
-    self.weightError += square(weightError)
-    self.result += result * result
-    self.spread.weight += square(spread.weight)
-    self.spread.sharedWeight += square(spread.sharedWeight)
-    self.spread.activation += square(spread.activation)
-    self.spread.sharedActivation += square(spread.sharedActivation)
-    if row != current.row { current = (row, 0) }
-    current.error += square(weightError)
-    if current.error > worst.error { worst = current }
-  }
-
-  /// Squares of independent errors add up to more than their mean; by Laurent and Massart, for `n`
-  /// of them to more than `1 + 2√(t/n) + 2t/n` times with a chance below `e⁻ᵗ`.
-  private static func excess(_ count: Int) -> Double {
-    let share = exponent / Double(max(1, count))
-    return 1 + 2 * share.squareRoot() + 2 * share
-  }
-
-  /// Errors of the weights are the same for all probes, those of activations for all rows.
-  func metrics(rowCount: Int, of chosenRowCount: Int) -> OperatorMetrics {
-    let scale = result == 0 ? 1 : result
-    let probes = OperatorComparison.probeCount
-    func share(_ sum: Double, excess: Double = 1) -> Double { (excess * sum / scale).squareRoot() }
-    var metrics = OperatorMetrics(
-      rowCount: rowCount, skippedRowCount: chosenRowCount - rowCount, probeCount: probes)
-    metrics.error = share(error)
-    metrics.weightError = share(weightError)
-    metrics.weightBound =
-      share(spread.weight, excess: Sums.excess(rowCount)) + share(spread.sharedWeight)
-      + OperatorComparison.arithmetic
-    metrics.bound =
-      metrics.weightBound + share(spread.activation, excess: Sums.excess(probes))
-      + share(spread.sharedActivation)
-    metrics.worstRow = worst.error > 0 ? worst.row : nil
-    return metrics
   }
 }

@@ -28,13 +28,7 @@ public enum Verification {
     try expectation.checkSmallFiles(into: &report)
     report.close(.structure)
     // Samples are for answers in seconds, and a model cannot run on a sample of its weights.
-    var deepest = request.level ?? (request.sample == .all ? .logits : .operators)
-    if expectation.isAscend, deepest > .values {
-      deepest = .values
-      report.notChecked.append(
-        "the operators and logits levels: they do not read codes with scales beside them; codes and "
-          + "scales are compared with those that the source's values have by definition")
-    }
+    let deepest = request.level ?? (request.sample == .all ? .logits : .operators)
     if deepest >= .values {
       let comparison = Comparison(
         evaluation: Evaluation(
@@ -53,7 +47,7 @@ public enum Verification {
       isComplete = try expectation.checkModel(request, isCancelled, into: &report)
       if isComplete { report.close(.logits) }
     }
-    for level in Level.allCases where level > deepest && !expectation.isAscend {
+    for level in Level.allCases where level > deepest {
       report.notChecked.append("the \(level.rawValue) level: it was not asked for")
     }
     try source.checkUnchanged()

@@ -6,7 +6,7 @@ import WeightFormats
 /// Runs the models of both checkpoints on the same tokens.
 ///
 /// How far they may be apart follows from the source alone: it runs a second time with every weight
-/// moved by the usual error of rounding to the encoding that the converted checkpoint has for it, up
+/// moved by the usual error of rounding to the form that the converted checkpoint has for it, up
 /// or down at random, and with settings moved as F32 rounds them.
 struct ModelComparison: Sendable {
   let source: ModelEvaluator
@@ -14,13 +14,12 @@ struct ModelComparison: Sendable {
   let tokens: [Int]
   let seed: UInt64
 
-  /// An encoding of the converted model whose rounding nothing is known of; nil when there is none.
-  var unknownEncoding: Encoding? {
-    let stored = converted.weights.storedEncodings
-    for (role, node) in source.weights.model.nodes {
-      guard let encoding = stored[role] else { continue }
-      let type = source.weights.model.graph[node].type
-      if StoredNoise([0], source: type.encoding, stored: encoding) == nil { return encoding }
+  /// A form of the converted model whose rounding nothing is known of; nil when there is none.
+  var unknownForm: StoredForm? {
+    let stored = converted.weights.storedForms
+    for role in source.weights.model.nodes.keys {
+      guard let form = stored[role], let own = source.weights.form(role) else { continue }
+      if StoredNoise([0], source: own, stored: form) == nil { return form }
     }
     return nil
   }
@@ -29,7 +28,7 @@ struct ModelComparison: Sendable {
   func metrics() throws(Failure) -> (metrics: ModelMetrics, place: String?) {
     let expected = try source.run(tokens)
     var noisy = source
-    noisy.weights.noise = WeightNoise(stored: converted.weights.storedEncodings, seed: seed)
+    noisy.weights.noise = WeightNoise(stored: converted.weights.storedForms, seed: seed)
     noisy.settings = source.settings.movedByRounding(seed: seed)
     noisy.experts = expected.choices
     let moved = try noisy.run(tokens)

@@ -8,7 +8,9 @@ import WeightFormats
 /// The weights of a model by role, decoded in parts when they are needed.
 struct ModelWeights: Sendable {
   let model: CanonicalModel
-  private let evaluation: Evaluation<CheckpointTensors>
+  /// How the checkpoint stores each tensor.
+  let storedForms: [RoleInstance: StoredForm]
+  private let evaluation: Evaluation<ModelTensors>
   private let jobs: Int
   /// What is added to the weights; nil for the weights as they are.
   var noise: WeightNoise?
@@ -22,20 +24,19 @@ struct ModelWeights: Sendable {
     _ checkpoint: Checkpoint, jobs: Int, isCancelled: @escaping @Sendable () -> Bool
   ) throws(Failure) {
     model = try checkpoint.canonicalModel()
-    evaluation = Evaluation(model.graph, source: CheckpointTensors(checkpoint: checkpoint))
+    storedForms = model.storedForms
+    let tensors = CheckpointTensors(checkpoint: checkpoint)
+    var coded: [Int: CodedMatrix] = [:]
+    for (number, matrix) in model.coded { coded[number] = try CodedMatrix(matrix, of: tensors) }
+    evaluation = Evaluation(model.graph, source: ModelTensors(tensors: tensors, coded: coded))
     self.jobs = max(1, jobs)
     self.isCancelled = isCancelled
   }
 
-  /// How the checkpoint stores each tensor.
-  ///
-  /// Where a tensor passes through another type on its way to the canonical form, that of the first
-  /// source tensor in blocks, or else of the first.
-  var storedEncodings: [RoleInstance: Encoding] {
-    model.nodes.mapValues { node in
-      let encodings = model.graph.loads(of: node).map { model.graph.sources[$0].encoding }
-      return encodings.first(where: \.isBlock) ?? encodings.first ?? model.graph[node].type.encoding
-    }
+  /// How the values of a tensor are held before they are stored anew; nil where there is none.
+  func form(_ role: RoleInstance) -> StoredForm? {
+    guard case .encoding = storedForms[role] else { return storedForms[role] }
+    return model.nodes[role].map { .encoding(model.graph[$0].type.encoding) }
   }
 
   func has(_ role: RoleInstance) -> Bool { model.nodes[role] != nil }
@@ -88,10 +89,8 @@ struct ModelWeights: Sendable {
     }
     var values = try evaluation.values(
       node, elements: rows.lowerBound * columns..<rows.upperBound * columns)
-    if let noise {
-      noise.add(
-        to: &values, role, rowLength: columns, firstRow: rows.lowerBound,
-        source: model.graph[node].type.encoding)
+    if let noise, let form = form(role) {
+      noise.add(to: &values, role, rowLength: columns, firstRow: rows.lowerBound, source: form)
     }
     return values
   }

@@ -19,6 +19,45 @@ struct StoredNoise: Sendable {
   /// What the rounding of the scale of a whole block to F16 may change, as a share of the values.
   private(set) var blockScale = 0.0
 
+  /// nil where nothing is known of rounding to the form.
+  ///
+  /// - Parameters:
+  ///   - source: the form that the values come from; nothing moves when it is the same.
+  ///   - peaks: the greatest magnitudes among the values that share each of the row's scales; nil
+  ///     where no other row does.
+  init?(
+    _ row: ArraySlice<Double>, source: StoredForm, stored: StoredForm, peaks: [Double]? = nil
+  ) {
+    switch (source, stored) {
+    case (.encoding(let source), .encoding(let stored)):
+      self.init(row, source: source, stored: stored)
+    case (.codes, .encoding(let stored)): self.init(row, source: .f32, stored: stored)
+    case (_, .codes(let scheme)):
+      self.init(
+        row, codes: scheme,
+        peaks: source == stored ? nil : peaks ?? scheme.peaks(row, row.count))
+    }
+  }
+
+  /// Half a step of each code, and what is cut off where scales are powers of two.
+  ///
+  /// - Parameter peaks: nil where nothing moves.
+  private init(_ row: ArraySlice<Double>, codes scheme: QuantScheme, peaks: [Double]?) {
+    steps = [Double](repeating: 0, count: row.count)
+    groupLength = scheme.grid.columns ?? max(1, row.count)
+    scale = [Double](repeating: 0, count: (row.count + groupLength - 1) / groupLength)
+    offset = scale
+    guard let peaks else { return }
+    for (index, value) in row.enumerated() {
+      let scale = scheme.scale(peak: peaks[index / groupLength])
+      switch scheme.code {
+      case .int8, .int4: steps[index] = scale / 2
+      case .e4m3: steps[index] = NarrowFloat.e4m3.greatestError(at: value / scale) * scale
+      case .e2m1: steps[index] = NarrowFloat.e2m1.greatestError(at: value / scale) * scale
+      }
+    }
+  }
+
   /// nil where nothing is known of rounding to the encoding.
   ///
   /// - Parameter source: the encoding that the values come from; nothing moves when it is the same.
@@ -101,6 +140,34 @@ struct StoredNoise: Sendable {
   }
 }
 
+extension QuantScheme {
+  /// The scale of values whose greatest magnitude is `peak`.
+  fileprivate func scale(peak: Double) -> Double {
+    switch rule {
+    case .greatest(let limit, let least), .search(let limit, let least):
+      return max(peak / Double(limit), Double(least))
+    case .powerOfTwo:
+      let code = code == .e4m3 ? NarrowFloat.e4m3 : .e2m1
+      // The scheme of four bits makes room for a little more than the peak.
+      let widened = code == .e4m3 ? peak : peak / 0.875 + 9.6e-7
+      guard widened > 0 else { return 0x1p-127 }
+      let exponent = min(max(Int(widened.exponent) - code.greatestExponent, -127), 127)
+      return Double(sign: .plus, exponent: exponent, significand: 1)
+    }
+  }
+
+  /// The greatest magnitudes in some rows that share their scales, for each group of columns.
+  func peaks(_ rows: ArraySlice<Double>, _ rowLength: Int) -> [Double] {
+    let length = grid.columns ?? max(1, rowLength)
+    var peaks = [Double](repeating: 0, count: (rowLength + length - 1) / length)
+    for (index, value) in rows.enumerated() {
+      let group = index % rowLength / length
+      peaks[group] = max(peaks[group], value.magnitude)
+    }
+    return peaks
+  }
+}
+
 /// The steps of a grid in units of its scale.
 private struct GridSteps {
   let groupLength: Int
@@ -170,16 +237,30 @@ private struct GridSteps {
 /// of rounding, which is 1/√3 of half a step, and every scale by 1/√3 of what its rounding may change.
 struct WeightNoise: Sendable {
   /// How each weight is stored in the converted checkpoint.
-  let stored: [RoleInstance: Encoding]
+  let stored: [RoleInstance: StoredForm]
   let seed: UInt64
 
+  /// Moves some rows. Of rows that share a scale it follows from those at hand.
   func add(
-    to values: inout [Double], _ role: RoleInstance, rowLength: Int, firstRow: Int, source: Encoding
+    to values: inout [Double], _ role: RoleInstance, rowLength: Int, firstRow: Int,
+    source: StoredForm
   ) {
     guard let stored = stored[role], stored != source else { return }
-    for row in 0..<values.count / rowLength {
+    let plain = values
+    let count = values.count / rowLength
+    var peaks: (band: Int, values: [Double])?
+    for row in 0..<count {
+      if case .codes(let scheme) = stored, let height = scheme.grid.rows, height > 1,
+        case let band = (firstRow + row) / height, band != peaks?.band
+      {
+        let end = min(count, (band + 1) * height - firstRow)
+        peaks = (band, scheme.peaks(plain[row * rowLength..<end * rowLength], rowLength))
+      }
       let range = row * rowLength..<(row + 1) * rowLength
-      guard let noise = StoredNoise(values[range], source: source, stored: stored) else { continue }
+      guard
+        let noise = StoredNoise(
+          plain[range], source: source, stored: stored, peaks: peaks?.values)
+      else { continue }
       var random = RandomNumbers(
         seed: seed &+ UInt64(firstRow + row) &* 0x9E37_79B9, name: ByteString("\(role)"))
       noise.move(&values, range, &random)
