@@ -9,6 +9,7 @@ extension Expectation {
   /// - Throws: `usage` for tokens of the request that the source does not have; what reading throws.
   func checkModel(
     _ request: VerificationRequest, _ isCancelled: @escaping @Sendable () -> Bool,
+    _ progress: @escaping @Sendable (VerificationProgress) -> Void,
     into report: inout VerificationReport
   ) throws(Failure) -> Bool {
     func skip(_ reason: String) -> Bool {
@@ -38,7 +39,8 @@ extension Expectation {
           + "\(request.memoryByteLimit) allowed")
     }
     let comparison = ModelComparison(
-      source: models.source, converted: models.converted, tokens: tokens, seed: request.seed)
+      source: models.source, converted: models.converted, tokens: tokens, seed: request.seed,
+      progress: progress)
     if let form = comparison.unknownForm {
       return skip("nothing is known of rounding to \(form)")
     }

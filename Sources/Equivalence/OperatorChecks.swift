@@ -9,6 +9,7 @@ extension Expectation {
   /// - Returns: whether there was one.
   func checkOperators(
     _ request: VerificationRequest, _ isCancelled: @escaping @Sendable () -> Bool,
+    _ progress: @escaping @Sendable (VerificationProgress) -> Void,
     into report: inout VerificationReport
   ) throws(Failure) -> Bool {
     let numbers = [ByteString: Int](
@@ -50,7 +51,7 @@ extension Expectation {
     let comparison = OperatorComparison(
       evaluation: Evaluation(graph, source: CheckpointTensors(checkpoint: source)),
       converted: CheckpointTensors(checkpoint: converted), request: request,
-      isCancelled: isCancelled)
+      isCancelled: isCancelled, progress: progress)
     let metrics = try comparison.metrics(of: pairs)
     let positions = [ByteString: Int](
       report.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })

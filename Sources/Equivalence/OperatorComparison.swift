@@ -54,6 +54,7 @@ struct OperatorComparison: Sendable {
   let converted: CheckpointTensors
   let request: VerificationRequest
   let isCancelled: @Sendable () -> Bool
+  let progress: @Sendable (VerificationProgress) -> Void
 
   static let probeCount = 16
   /// Rows of one tensor that are multiplied: more than 256 say little more, and those of tens of
@@ -69,6 +70,7 @@ struct OperatorComparison: Sendable {
     return try concurrentResults(
       count: pairs.count, jobs: request.jobs, isCancelled: isCancelled
     ) { (number) throws(Failure) in
+      defer { progress(.multiplied(tensorCount: 1, of: pairs.count)) }
       do throws(Failure) {
         return try metrics(of: pairs[number], rowLimit: rowLimit)
       } catch {

@@ -11,14 +11,13 @@ public enum Verification {
   /// Compares as deep as is asked and possible.
   ///
   /// - Parameters:
-  ///   - progress: called from any thread with the bytes of the converted checkpoint compared since
-  ///     the last call.
+  ///   - progress: called from any thread with what was done since the last call.
   /// - Throws: `badInput` for a source that cannot be understood, `inputOutput`, `interrupted`,
   ///   `usage` for a memory limit that is too low. What differs is no error but a finding.
   public static func run(
     source: Checkpoint, converted: Checkpoint, _ request: VerificationRequest,
     isCancelled: @escaping @Sendable () -> Bool = { false },
-    progress: @escaping @Sendable (_ byteCount: Int) -> Void = { _ in }
+    progress: @escaping @Sendable (VerificationProgress) -> Void = { _ in }
   ) throws(Failure) -> VerificationReport {
     var report = VerificationReport(source: source.path, converted: converted.path, request)
     let expectation = try Expectation(source: source, converted: converted)
@@ -34,17 +33,17 @@ public enum Verification {
         evaluation: Evaluation(
           expectation.graph, source: CheckpointTensors(checkpoint: source)),
         converted: CheckpointTensors(checkpoint: converted), request: request,
-        isCancelled: isCancelled, progress: progress)
+        isCancelled: isCancelled, progress: { progress(.compared(byteCount: $0)) })
       try expectation.checkValues(comparison, into: &report)
       report.close(.values)
     }
     var isComplete = true
     if deepest >= .operators {
-      isComplete = try expectation.checkOperators(request, isCancelled, into: &report)
+      isComplete = try expectation.checkOperators(request, isCancelled, progress, into: &report)
       if isComplete { report.close(.operators) }
     }
     if deepest >= .logits {
-      isComplete = try expectation.checkModel(request, isCancelled, into: &report)
+      isComplete = try expectation.checkModel(request, isCancelled, progress, into: &report)
       if isComplete { report.close(.logits) }
     }
     for level in Level.allCases where level > deepest {
@@ -57,6 +56,16 @@ public enum Verification {
     report.verdict = .all(verdicts)
     return report
   }
+}
+
+/// What a verification has done since it last said so; its levels follow one another.
+public enum VerificationProgress: Sendable, Hashable {
+  /// So many bytes of the converted checkpoint have been compared.
+  case compared(byteCount: Int)
+  /// So many tensors have multiplied probes.
+  case multiplied(tensorCount: Int, of: Int)
+  /// So many layers of the models have run.
+  case ran(layerCount: Int, of: Int)
 }
 
 extension VerificationReport {

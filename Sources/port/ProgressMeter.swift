@@ -16,15 +16,18 @@ final class ProgressMeter: Sendable {
   }
 
   private struct State {
-    var doneByteCount = 0
+    var unit = ProgressReport.Unit.bytes
+    var doneCount = 0
+    var totalCount: Int
+    /// Of the present stage.
+    var start: ContinuousClock.Instant
     var shown: ContinuousClock.Instant
     var hasShown = false
   }
 
   private let style: Style
   private let interval: Duration
-  private let progress: @Sendable (Int, Double) -> ProgressReport
-  private let start = ContinuousClock.now
+  private let activity: String
   private let state: Mutex<State>
 
   init(_ activity: String, style: ProgressStyle, totalByteCount: Int) {
@@ -35,22 +38,30 @@ final class ProgressMeter: Sendable {
     case .none: self.style = .none
     }
     interval = self.style == .bar ? .milliseconds(100) : .seconds(self.style == .json ? 1 : 5)
-    progress = {
-      ProgressReport(
-        activity: activity, doneByteCount: $0, totalByteCount: totalByteCount, seconds: $1)
-    }
-    state = Mutex(State(shown: start))
+    self.activity = activity
+    let now = ContinuousClock.now
+    state = Mutex(State(totalCount: totalByteCount, start: now, shown: now))
   }
 
   /// Counts bytes that are done; from any thread.
-  func advance(_ byteCount: Int) {
+  func advance(_ byteCount: Int) { advance(byteCount, .bytes, of: nil) }
+
+  /// Counts what is done of a stage, which is another one when its unit is; from any thread.
+  ///
+  /// - Parameter total: nil for what the meter was made with.
+  func advance(_ count: Int, _ unit: ProgressReport.Unit, of total: Int?) {
     let now = ContinuousClock.now
     state.withLock { state in
-      state.doneByteCount += byteCount
+      if unit != state.unit {
+        if style == .json { show(state, now) }
+        (state.unit, state.doneCount, state.start) = (unit, 0, now)
+      }
+      state.doneCount += count
+      state.totalCount = total ?? state.totalCount
       guard style != .none, now - state.shown >= interval else { return }
       state.shown = now
       state.hasShown = true
-      show(state.doneByteCount, now)
+      show(state, now)
     }
   }
 
@@ -59,15 +70,16 @@ final class ProgressMeter: Sendable {
     state.withLock { state in
       switch style {
       case .bar where state.hasShown: Console.write(Array("\r\u{1b}[K".utf8), to: 2)
-      case .plain where state.hasShown, .json: show(state.doneByteCount, .now)
+      case .plain where state.hasShown, .json: show(state, .now)
       default: break
       }
     }
   }
 
-  private func show(_ doneByteCount: Int, _ now: ContinuousClock.Instant) {
-    let elapsed = (now - start) / .seconds(1)
-    let progress = progress(doneByteCount, elapsed)
+  private func show(_ state: State, _ now: ContinuousClock.Instant) {
+    let progress = ProgressReport(
+      activity: activity, doneCount: state.doneCount, totalCount: state.totalCount,
+      unit: state.unit, seconds: (now - state.start) / .seconds(1))
     switch style {
     case .bar: Console.write(Array("\r\(progress.bar(width: terminalWidth))\u{1b}[K".utf8), to: 2)
     case .plain: Console.complain(progress.line)

@@ -104,7 +104,14 @@ extension VerificationRequest {
     defer { withExtendedLifetime(signals) {} }
     let report = try Verification.run(
       source: source, converted: converted, self,
-      isCancelled: { cancellation.isCancelled }, progress: { meter.advance($0) })
+      isCancelled: { cancellation.isCancelled },
+      progress: { progress in
+        switch progress {
+        case .compared(let byteCount): meter.advance(byteCount)
+        case .multiplied(let count, let total): meter.advance(count, .tensors, of: total)
+        case .ran(let count, let total): meter.advance(count, .layers, of: total)
+        }
+      })
     meter.finish()
     return report
   }

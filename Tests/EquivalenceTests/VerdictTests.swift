@@ -119,15 +119,30 @@ import WeightFormats
     #expect(failure?.kind == .interrupted)
   }
 
-  @Test func progressAddsUpToTheConvertedBytes() throws {
+  @Test func progressAddsUp() throws {
     let scratch = try Scratch()
     let path = try scratch.convert(seeded("qwen2"), "q8_0")
-    let sum = Mutex(0)
+    let all = Mutex<[VerificationProgress]>([])
     let checkpoint = try Checkpoint.open(path)
     _ = try Verification.run(
-      source: Checkpoint.open(seeded("qwen2")), converted: checkpoint,
-      .init(level: .values, jobs: 2), progress: { count in sum.withLock { $0 += count } })
-    #expect(sum.withLock { $0 } == checkpoint.payloadByteCount)
+      source: Checkpoint.open(seeded("qwen2")), converted: checkpoint, .init(jobs: 2),
+      progress: { progress in all.withLock { $0.append(progress) } })
+    var (bytes, tensors, layers) = (0, 0, 0)
+    for progress in all.withLock({ $0 }) {
+      switch progress {
+      case .compared(let count): bytes += count
+      case .multiplied(let count, let total):
+        tensors += count
+        #expect(total == checkpoint.tensors.count)
+      case .ran(let count, let total):
+        layers += count
+        #expect(total == 6)
+      }
+    }
+    #expect(bytes == checkpoint.payloadByteCount)
+    #expect(tensors == checkpoint.tensors.count)
+    // Two layers of the source, of the source with noise, and of the converted model.
+    #expect(layers == 6)
   }
 
   @Test func theResultDoesNotDependOnThreadsOrMemory() throws {

@@ -43,14 +43,17 @@ import Testing
 
   @Test func progressLineAndBar() {
     let report = ProgressReport(
-      activity: "converting", doneByteCount: 250_000_000, totalByteCount: 1_000_000_000,
+      activity: "converting", doneCount: 250_000_000, totalCount: 1_000_000_000,
       seconds: 0.5)
     #expect(
       report.line == "converting  25 %, 250.0 MB of 1.0 GB, 500.0 MB/s, 1.5 s left")
     #expect(report.bar(width: 120).hasPrefix("[########........................] converting"))
     #expect(report.bar(width: 100).count <= 99)
     #expect(report.bar(width: 40).count == 39)
-    let start = ProgressReport(activity: "x", doneByteCount: 0, totalByteCount: 0, seconds: 0)
+    let layers = ProgressReport(
+      activity: "verifying", doneCount: 26, totalCount: 61, unit: .layers, seconds: 52)
+    #expect(layers.line == "verifying  42 %, 26 of 61 layers, 1 min 10 s left")
+    let start = ProgressReport(activity: "x", doneCount: 0, totalCount: 0, seconds: 0)
     #expect(start.line == "x 100 %, 0 B of 0 B, 0 B/s")
   }
 

@@ -13,6 +13,7 @@ struct ModelComparison: Sendable {
   let converted: ModelEvaluator
   let tokens: [Int]
   let seed: UInt64
+  let progress: @Sendable (VerificationProgress) -> Void
 
   /// A form of the converted model whose rounding nothing is known of; nil when there is none.
   var unknownForm: StoredForm? {
@@ -26,15 +27,17 @@ struct ModelComparison: Sendable {
 
   /// - Throws: `usage` for models that do not run on these tokens; `badInput`; what reading throws.
   func metrics() throws(Failure) -> (metrics: ModelMetrics, place: String?) {
-    let expected = try source.run(tokens)
+    let layerCount = 2 * source.settings.layerCount + converted.settings.layerCount
+    let layerIsDone = { @Sendable in progress(.ran(layerCount: 1, of: layerCount)) }
+    let expected = try source.run(tokens, layerIsDone)
     var noisy = source
     noisy.weights.noise = WeightNoise(stored: converted.weights.storedForms, seed: seed)
     noisy.settings = source.settings.movedByRounding(seed: seed)
     noisy.experts = expected.choices
-    let moved = try noisy.run(tokens)
+    let moved = try noisy.run(tokens, layerIsDone)
     var other = converted
     other.experts = expected.choices
-    let found = try other.run(tokens)
+    let found = try other.run(tokens, layerIsDone)
     guard found.rows.width == expected.rows.width, found.isLogits == expected.isLogits,
       found.choices.count == expected.choices.count,
       zip(found.scores, expected.scores).allSatisfy({ $0.width == $1.width })

@@ -29,25 +29,29 @@ struct ModelEvaluator: Sendable {
   /// one expert more or less would make a jump.
   var experts: [[Routing.Chosen]]?
 
+  /// - Parameter layerIsDone: called after each layer.
   /// - Throws: `usage` for numbers of tokens that the model does not have; `badInput` for tensors
   ///   that do not fit; what reading throws.
-  func run(_ tokens: [Int]) throws(Failure) -> ModelOutput {
+  func run(
+    _ tokens: [Int], _ layerIsDone: @Sendable () -> Void = {}
+  ) throws(Failure) -> ModelOutput {
     if let limit = settings.contextLength, tokens.count > limit {
       throw Failure(
         .usage, "there are more tokens than the model has positions", expected: "at most \(limit)",
         found: "\(tokens.count)")
     }
     return switch settings {
-    case .decoder(let settings): try decoder(tokens, settings)
-    case .gpt2(let settings): try gpt2(tokens, settings)
-    case .bert(let settings): try bert(tokens, settings)
+    case .decoder(let settings): try decoder(tokens, settings, layerIsDone)
+    case .gpt2(let settings): try gpt2(tokens, settings, layerIsDone)
+    case .bert(let settings): try bert(tokens, settings, layerIsDone)
     }
   }
 
   // MARK: - Decoders
 
-  private func decoder(_ tokens: [Int], _ settings: DecoderSettings) throws(Failure) -> ModelOutput
-  {
+  private func decoder(
+    _ tokens: [Int], _ settings: DecoderSettings, _ layerIsDone: @Sendable () -> Void
+  ) throws(Failure) -> ModelOutput {
     var x = try weights.embedding(RoleInstance(.tokenEmbedding), tokens)
     var output = ModelOutput(rows: x, isLogits: true, states: [x])
     for layer in 0..<settings.layerCount {
@@ -59,6 +63,7 @@ struct ModelEvaluator: Sendable {
       let forMixing = try rmsNorm(x, .feedForwardNorm, layer, settings.epsilon)
       x += try feedForward(forMixing, layer, settings, &output)
       output.states.append(x)
+      layerIsDone()
     }
     x = try rmsNorm(x, .outputNorm, nil, settings.epsilon)
     output.rows = try head(x, isTied: settings.isTied)
@@ -161,7 +166,9 @@ struct ModelEvaluator: Sendable {
 
   // MARK: - GPT-2
 
-  private func gpt2(_ tokens: [Int], _ settings: GPT2Settings) throws(Failure) -> ModelOutput {
+  private func gpt2(
+    _ tokens: [Int], _ settings: GPT2Settings, _ layerIsDone: @Sendable () -> Void
+  ) throws(Failure) -> ModelOutput {
     var x = try weights.embedding(RoleInstance(.tokenEmbedding), tokens)
     x += try weights.embedding(RoleInstance(.positionEmbedding), Array(tokens.indices))
     var output = ModelOutput(rows: x, isLogits: true, states: [x])
@@ -176,6 +183,7 @@ struct ModelEvaluator: Sendable {
       let forMixing = try layerNorm(x, .feedForwardNorm, layer, settings.epsilon)
       x += try plain(forMixing, layer, settings.activation)
       output.states.append(x)
+      layerIsDone()
     }
     x = try layerNorm(x, .outputNorm, nil, settings.epsilon)
     output.rows = try head(x, isTied: settings.isTied)
@@ -206,7 +214,9 @@ struct ModelEvaluator: Sendable {
 
   // MARK: - BERT
 
-  private func bert(_ tokens: [Int], _ settings: BERTSettings) throws(Failure) -> ModelOutput {
+  private func bert(
+    _ tokens: [Int], _ settings: BERTSettings, _ layerIsDone: @Sendable () -> Void
+  ) throws(Failure) -> ModelOutput {
     var x = try weights.embedding(RoleInstance(.tokenEmbedding), tokens)
     x += try weights.embedding(RoleInstance(.positionEmbedding), Array(tokens.indices))
     if weights.has(RoleInstance(.tokenTypeEmbedding)) {
@@ -227,6 +237,7 @@ struct ModelEvaluator: Sendable {
       x += try plain(x, layer, settings.activation)
       x = try layerNorm(x, .layerOutputNorm, layer, settings.epsilon)
       output.states.append(x)
+      layerIsDone()
     }
     output.rows = x
     output.pooled = settings.pooling.map { $0(x) }
