@@ -23,7 +23,7 @@ struct Writing {
   init(
     _ source: Checkpoint, _ request: ConversionRequest, _ program: Program, _ graph: WeightGraph
   ) throws(Failure) {
-        let declarations = graph.outputs.map {
+    let declarations = graph.outputs.map {
       Declaration(name: $0.name, type: graph[$0.node].type)
     }
     guard !declarations.isEmpty else {
