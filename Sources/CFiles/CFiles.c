@@ -18,6 +18,8 @@ int port_start_write_back(int descriptor) {
   return sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
+int port_open_direct(const char *path) { return open(path, O_WRONLY | O_DIRECT | O_CLOEXEC); }
+
 int port_synchronize(int descriptor) { return fsync(descriptor); }
 
 int port_exchange(const char *a, const char *b) {
@@ -35,6 +37,13 @@ int port_reserve(int descriptor, int64_t byteCount) {
 }
 
 int port_start_write_back(int descriptor) { return 0; }
+
+int port_open_direct(const char *path) {
+  int descriptor = open(path, O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0 || fcntl(descriptor, F_NOCACHE, 1) != -1) return descriptor;
+  close(descriptor);
+  return -1;
+}
 
 int port_synchronize(int descriptor) {
   // `fsync` alone leaves bytes in the disk's own memory.

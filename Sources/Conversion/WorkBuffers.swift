@@ -2,7 +2,8 @@ import TensorTypes
 import WeightFormats
 
 /// The memory of one worker: source bytes, two buffers for rearranged and half-converted elements,
-/// output bytes, the scales of one source tensor, and what quantizing rows takes.
+/// output bytes, those on their way to the disk, the scales of one source tensor, and what
+/// quantizing rows takes.
 struct WorkBuffers: ~Copyable {
   /// How large each buffer must be for any unit of a plan.
   struct Sizes: Hashable {
@@ -12,8 +13,11 @@ struct WorkBuffers: ~Copyable {
     var scales = 0
     var rows = 0
 
+    /// What is written may be what was read.
+    var staging: Int { max(source, output) }
+
     /// - Units: bytes of all buffers.
-    var byteCount: Int { source + 2 * middle + output + scales + rows }
+    var byteCount: Int { source + 2 * middle + output + staging + scales + rows }
 
     init(_ tensors: [[Piece]], of checkpoint: Checkpoint, unitElementLimit: Int) {
       for pieces in tensors {
@@ -65,6 +69,7 @@ struct WorkBuffers: ~Copyable {
   let first: UnsafeMutableRawBufferPointer
   let second: UnsafeMutableRawBufferPointer
   let output: UnsafeMutableRawBufferPointer
+  let staging: UnsafeMutableRawBufferPointer
   let scales: ScaleBuffer
   let rows: UnsafeMutableRawBufferPointer
 
@@ -73,6 +78,7 @@ struct WorkBuffers: ~Copyable {
     first = .allocate(byteCount: sizes.middle, alignment: 64)
     second = .allocate(byteCount: sizes.middle, alignment: 64)
     output = .allocate(byteCount: sizes.output, alignment: 64)
+    staging = .allocate(byteCount: sizes.staging, alignment: 4096)
     scales = ScaleBuffer(byteCount: sizes.scales)
     rows = .allocate(byteCount: sizes.rows, alignment: 64)
   }
@@ -82,6 +88,7 @@ struct WorkBuffers: ~Copyable {
     first.deallocate()
     second.deallocate()
     output.deallocate()
+    staging.deallocate()
     rows.deallocate()
   }
 }
@@ -95,9 +102,10 @@ extension Piece {
     if let quantization {
       multiple = max(1, quantization.columnCount * quantization.scheme.rowMultiple)
     }
-    // The runs in which a transposed tensor is read are as short as its units are narrow.
+    // The runs in which a transposed tensor is read are as short as its units are narrow. Rows are
+    // quantized strip by strip, so that more of them at once take little more memory.
     return Tiling(
-      view, limit: view.keepsRows ? limit : 16 * limit,
+      view, limit: view.keepsRows ? (quantization == nil ? limit : 4 * limit) : 16 * limit,
       sourceMultiple: encodings[0].unitElementCount, multiple: multiple)
   }
 

@@ -68,7 +68,8 @@ struct WorkList: Sendable {
         start: first.start / encoding.unitByteCount * encoding.unitElementCount + unit.start)
       let bytes = try piece.produce(unit, from: plan.source, rows, buffers)
       let offset = first.start + unit.start.bytes(tensor.type.encoding)
-      try outputs[tensor.file].write(bytes, at: tensor.offset + offset)
+      try outputs[tensor.file].write(
+        bytes, at: tensor.offset + offset, staging: buffers.staging)
       return bytes.count
     } catch {
       throw error.located(subject: .tensor(tensor.name))
@@ -91,7 +92,8 @@ struct WorkList: Sendable {
       (number, bytes, offset) throws(Failure) in
       let place = run.places[number]
       let tensor = plan.tensors[place.tensor]
-      try outputs[tensor.file].write(bytes, at: tensor.offset + place.start + offset)
+      try outputs[tensor.file].write(
+        bytes, at: tensor.offset + place.start + offset, staging: buffers.staging)
       written += bytes.count
     }
     return written
