@@ -55,7 +55,8 @@ extension Expectation {
     let metrics = try comparison.metrics(of: pairs)
     let positions = [ByteString: Int](
       report.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let rowLimit = OperatorComparison.rowLimit(tensorCount: pairs.count)
+    let rowLimit = OperatorComparison.rowLimit(
+      tensorCount: pairs.count, request.sample)
     var isSampled = false
     var skippedRowCount = 0
     var findingCount = 0

@@ -149,14 +149,14 @@ extension OperatorComparison {
       let weightSquares = zip(source, stepSquares).map { $0 * $0 + $1 }
       for probe in 0..<probes.count {
         let range = probe * columns..<(probe + 1) * columns
-        let y = inner(source, Array(probes[probe])) + (bias?[row] ?? 0)
+        let y = inner(source[...], probes[probe]) + (bias?[row] ?? 0)
         let result = results[probe][results.width * probe + place]
-        let rounded = Array(activations.values[probe])
-        let same = inner(source, rounded)
+        let rounded = activations.values[probe]
+        let same = inner(source[...], rounded)
         let shared = layer.product.weightScaleShare * same
         var spread = Spread(
-          weight: (inner(stepSquares, Array(squares[range])) + shared * shared).squareRoot())
-        spread.activation = inner(weightSquares, Array(halfStepSquares[range])).squareRoot()
+          weight: (inner(stepSquares[...], squares[range]) + shared * shared).squareRoot())
+        spread.activation = inner(weightSquares[...], halfStepSquares[range]).squareRoot()
         spread.sharedActivation =
           activations.scaleShare * same.magnitude + OperatorComparison.resultShare
           * result.magnitude
@@ -166,7 +166,7 @@ extension OperatorComparison {
         }
         sums.add(
           row: row, error: result - y,
-          weightError: inner(Array(found[place]), rounded) - same, result: y, spread: spread)
+          weightError: inner(found[place], rounded) - same, result: y, spread: spread)
       }
     }
     return sums.metrics(rowCount: usedRowCount, of: chosen.count)

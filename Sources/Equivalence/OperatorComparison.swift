@@ -58,15 +58,18 @@ struct OperatorComparison: Sendable {
 
   static let probeCount = 16
   /// Rows of one tensor that are multiplied: more than 256 say little more, and those of tens of
-  /// thousands of experts would take hours.
-  static func rowLimit(tensorCount: Int) -> Int { min(256, max(16, 1 << 18 / max(1, tensorCount))) }
+  /// thousands of experts would take hours. A sample has as many rows as are compared by value.
+  static func rowLimit(tensorCount: Int, _ sample: VerificationRequest.Sampling) -> Int {
+    let most = min(256, max(16, 1 << 18 / max(1, tensorCount)))
+    return if case .rows(let count) = sample { min(most, max(16, count)) } else { most }
+  }
   /// What `Double` arithmetic leaves, as a share of the result.
   static let arithmetic = 0x1p-40
   /// The metrics of each pair; nil where nothing is known of the encoding.
   ///
   /// - Throws: what reading throws; `interrupted`.
   func metrics(of pairs: [Pair]) throws(Failure) -> [OperatorMetrics?] {
-    let rowLimit = OperatorComparison.rowLimit(tensorCount: pairs.count)
+    let rowLimit = OperatorComparison.rowLimit(tensorCount: pairs.count, request.sample)
     return try concurrentResults(
       count: pairs.count, jobs: request.jobs, isCancelled: isCancelled
     ) { (number) throws(Failure) in

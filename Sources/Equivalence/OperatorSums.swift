@@ -8,7 +8,9 @@ extension Double {
 /// The inner product of two vectors.
 ///
 /// - Precondition: they have the same length, and are not empty.
-func inner(_ a: [Double], _ b: [Double]) -> Double {
+func inner(_ a: [Double], _ b: [Double]) -> Double { inner(a[...], b[...]) }
+
+func inner(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
   precondition(a.count == b.count && !a.isEmpty, "vectors of different lengths")
   return a.withUnsafeBufferPointer { a in
     b.withUnsafeBufferPointer { b in
