@@ -58,7 +58,7 @@ extension Checkpoint {
       heads = try known.headCounts(of: self)
     }
     let coded = try AscendMatrix.all(of: self)
-    let besideCodes = Set((coded ?? [:]).values.flatMap(\.parts.values))
+    let beside = Set((coded ?? [:]).values.flatMap(\.parts.values) + AscendCache.tensors(of: self))
     let sources = tensors.enumerated().map { number, tensor in
       SourceTensor(
         name: tensor.name,
@@ -66,7 +66,7 @@ extension Checkpoint {
     }
     do throws(Failure) {
       let model = try ModelGraph.translating(
-        sources, order: conversionOrder.filter { !besideCodes.contains($0) }, from: dialect,
+        sources, order: conversionOrder.filter { !beside.contains($0) }, from: dialect,
         to: .canonical(dialect), expertCount: experts, expertOrder: architecture.expertOrder,
         heads: heads, dequantizing: coded == nil ? try SourceQuantization(of: self) : nil)
       var nodes: [RoleInstance: NodeID] = [:]

@@ -89,11 +89,15 @@ extension Checkpoint {
         file: config.file, subject: .key("architectures"),
         expected: "a decoder with gated feed-forward parts", found: architecture.name)
     }
-    let model = try ModelGraph.translating(
-      names, order: Array(names.indices), from: architecture.huggingFace,
+    // What the runtime knows beside weights.
+    let caches = AscendCache.tensors(of: self)
+    let others = Set(caches)
+    var model = try ModelGraph.translating(
+      names, order: names.indices.filter { !others.contains($0) }, from: architecture.huggingFace,
       to: architecture.huggingFace, expertCount: try architecture.expertCount(config),
       expertOrder: architecture.expertOrder, heads: try architecture.headCounts(config),
       dequantizing: try SourceQuantization(of: self))
+    try model.keep(caches, of: names)
     try model.checkLayersAreComplete(
       try config.requiredCount(["num_hidden_layers", "n_layer"]), architecture)
     return TargetModel(

@@ -139,6 +139,11 @@ public struct ModelGraph: Sendable {
     roles.append(role)
   }
 
+  /// Adds source tensors that no architecture knows, under their names and without roles.
+  mutating func keep(_ numbers: [Int], of sources: [SourceTensor]) throws(Failure) {
+    for number in numbers { append(sources[number].name, try graph.add(.load(number)), nil) }
+  }
+
   // MARK: - From stored to canonical
 
   /// The tensors of a model in canonical form, with the number of the source each came from.

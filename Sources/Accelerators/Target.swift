@@ -93,10 +93,10 @@ extension Target {
   /// - Throws: `usage` naming the known ones.
   public func ascendType(named name: String) throws(Failure) -> AscendType {
     let spelling = canonicalSpelling(name)
-    guard let type = AscendType.allCases.first(where: { $0.spelling == spelling }) else {
+    guard let type = AscendType.ofLayers.first(where: { $0.spelling == spelling }) else {
       throw Failure(
         .usage, "the target '\(self.name.rawValue)' has no such type",
-        expected: "one of " + AscendType.allCases.map(\.spelling).joined(separator: ", "),
+        expected: "one of " + AscendType.ofLayers.map(\.spelling).joined(separator: ", "),
         found: "'\(name)'")
     }
     return type

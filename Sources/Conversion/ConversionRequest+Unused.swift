@@ -23,7 +23,8 @@ extension ConversionRequest {
     if let importance, !tensors.contains(where: { $0.importance != nil }) {
       warnings.append("the importance matrix '\(importance.path)' is used for no tensor")
     }
-    if let calibration, !tensors.contains(where: { $0.name.hasSuffix(".input_scale") }) {
+    let isCalibrated = tensors.contains { CalibratedSetting(of: $0.name) != nil }
+    if let calibration, !isCalibrated {
       warnings.append("the calibration '\(calibration.path)' is used for no layer")
     }
     return warnings

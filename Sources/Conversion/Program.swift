@@ -129,10 +129,12 @@ extension AscendModel {
     do throws(Failure) {
       try self.init(
         model.model, types: try choice.types(of: model.model), groupSize: scheme.groupSize,
-        storesBits: dtype?.string == "float16"
-      ) { (linear) throws(Failure) in
-        try request.input(of: linear)
-      }
+        storesBits: dtype?.string == "float16",
+        caches: { (name, count) throws(Failure) in
+          try request.calibration?.cache(name, channelCount: count)
+        },
+        inputs: { (linear) throws(Failure) in try request.input(of: linear) })
+      try checkCaches()
     } catch {
       throw error.located(file: error.file ?? source.path)
     }

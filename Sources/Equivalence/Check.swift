@@ -15,6 +15,7 @@ public struct Check: Sendable {
     case bitExact = "bit-exact"
     case correctlyRounded = "correctly-rounded"
     case exactValue = "exact-value"
+    case calibratedSetting = "calibrated-setting"
     case nearestCode = "nearest-code"
     case quantizationNoise = "quantization-noise"
     case finite
@@ -61,7 +62,9 @@ public struct Check: Sendable {
       .tokenizer, .structure, metric: "the value of the key", bound: "the source's",
       because: "another token number is another row of the embedding"),
     Check(
-      .config, .structure, metric: "the value of the key of config.json", bound: "the source's",
+      .config, .structure,
+      metric: "the value of the key of config.json or of a folder's description",
+      bound: "the source's, or what the tensors need",
       because: "only the dtype may follow the conversion"),
     Check(
       .smallFile, .structure, metric: "the content of the file", bound: "the source's",
@@ -78,6 +81,13 @@ public struct Check: Sendable {
     Check(
       .exactValue, .values, metric: "elements whose value differs", bound: "0",
       because: "whole numbers have no neighbours to round to"),
+    Check(
+      .calibratedSetting, .values,
+      metric: "scales that are not above 0 and finite, offsets that are no whole number of int8",
+      bound: "0",
+      because:
+        "the source does not say what its layers' inputs are; the runtime divides by scales and "
+        + "holds offsets as int8"),
     Check(
       .nearestCode, .values,
       metric: "distance to the source over the distance that the block's own scales allow",

@@ -244,6 +244,10 @@ struct Comparison: Sendable {
         decodeConverted()
         metrics.add(values)
         metrics.checkEqual(values)
+      case .calibrated(let setting):
+        decodeConverted()
+        metrics.add(values)
+        metrics.checkEach(values) { setting.allows($0) }
       case .blocks(let law):
         decodeConverted()
         metrics.add(values)

@@ -14,6 +14,8 @@ struct Expectation: Sendable {
     let role: RoleInstance?
     /// Why its values cannot be told from the source alone; nil where they can.
     var unknown: String?
+    /// What kind of number the values are that only a calibration can tell; nil for others.
+    var calibrated: CalibratedSetting?
   }
 
   let source: Checkpoint
@@ -29,7 +31,7 @@ struct Expectation: Sendable {
   let keepsCodes: Bool
   /// Whether the converted checkpoint has codes in place of floats.
   private(set) var makesCodes = false
-  /// The types that the description of an AscendV1 folder states; nil for other checkpoints.
+  /// What the description of an AscendV1 folder states; nil for other checkpoints.
   let description: AscendDescription?
 
   /// - Throws: `badInput` when the source cannot be read as a model of its kind.
@@ -101,7 +103,15 @@ struct Expectation: Sendable {
     let dtype = found.config?.json["torch_dtype"] ?? found.config?.json["dtype"]
     let model = try AscendModel(
       found.model, types: found.model.graph.outputs.map { description.types[$0.name] ?? .float },
-      groupSize: description.groupSize, storesBits: dtype?.string == "float16"
+      groupSize: description.groupSize, storesBits: dtype?.string == "float16",
+      caches: { (name, channelCount) in
+        let values = converted[name].flatMap { try? converted.numbers(of: $0) }
+        if let values, values.count == 1 || values.count == channelCount { return values }
+        // The runtime needs all of an attention, or none.
+        let companions = AscendCache.companions(of: name) ?? []
+        return companions.contains { converted[$0] != nil }
+          ? [Float](repeating: 0, count: channelCount) : nil
+      }
     ) { (linear) throws(Failure) in
       let scale = try converted.number(named: linear.text + ".input_scale") ?? 1
       let offset = try converted.number(named: linear.text + ".input_offset") ?? 0
@@ -114,10 +124,12 @@ struct Expectation: Sendable {
       var unknown: String?
       if tensor.type == .w4a8Dynamic {
         unknown = "scales that are searched for may differ in their last bits"
-      } else if tensor.name.hasSuffix(".input_scale") || tensor.name.hasSuffix(".input_offset") {
-        unknown = "it comes from a calibration"
       }
-      return Tensor(name: tensor.name, node: tensor.node, role: tensor.role, unknown: unknown)
+      var result = Tensor(name: tensor.name, node: tensor.node, role: tensor.role, unknown: unknown)
+      if model.graph.loads(of: tensor.node).isEmpty {
+        result.calibrated = CalibratedSetting(of: tensor.name)
+      }
+      return result
     }
     dropped = found.model.dropped
     architecture = found.architecture

@@ -1,3 +1,4 @@
+import Accelerators
 import ReferenceKernels
 import TensorTypes
 
@@ -10,6 +11,8 @@ enum Law: Sendable {
   /// The same numbers in a wider dtype.
   case exactValue
   case blocks(BlockLaw)
+  /// Numbers that the source does not tell, of a kind.
+  case calibrated(CalibratedSetting)
   /// Nothing is known; the reason in words.
   case unknown(String)
 
@@ -47,6 +50,7 @@ enum Law: Sendable {
       viaF32 ? "rounded to \(dtype.name), through F32 or not" : "rounded once to \(dtype.name)"
     case .exactValue: "the same numbers"
     case .blocks(let law): "quantized to \(law.type.name)"
+    case .calibrated(let setting): setting.description
     case .unknown(let reason): reason
     }
   }

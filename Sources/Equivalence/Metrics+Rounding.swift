@@ -47,6 +47,14 @@ extension Metrics {
     ulpHistogram[bucket] += 1
   }
 
+  /// Checks each converted value alone.
+  mutating func checkEach(_ values: Values, _ isAllowed: (Double) -> Bool) {
+    for index in 0..<values.count where !isAllowed(values.converted[index]) {
+      violationCount += 1
+      firstViolation = firstViolation ?? place(values, index)
+    }
+  }
+
   /// Checks that both sides hold the same numbers.
   mutating func checkEqual(_ values: Values) {
     for index in 0..<values.count {

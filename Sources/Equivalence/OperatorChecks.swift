@@ -18,7 +18,7 @@ extension Expectation {
     var pairs: [OperatorComparison.Pair] = []
     var chosen: [Tensor] = []
     for tensor in tensors {
-      guard let number = numbers[tensor.name] else { continue }
+      guard let number = numbers[tensor.name], tensor.calibrated == nil else { continue }
       switch graph[tensor.node].op {
       case .quantize(_, .codes):
         for layer in try codedLayers(tensor, number)

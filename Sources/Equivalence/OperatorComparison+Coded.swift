@@ -33,7 +33,7 @@ struct CodedLayer: Sendable {
     case .w8a8: break
     // Prompts are processed with dynamic activations, answers with fixed ones.
     case .w8a8Mix: layers.append(CodedLayer(matrix: coded, product: .int8Dynamic))
-    case .float, .w8a16: layers.append(CodedLayer(matrix: coded, product: .weightOnly))
+    case .float, .c8, .w8a16: layers.append(CodedLayer(matrix: coded, product: .weightOnly))
     case .w4a8Dynamic:
       var layer = CodedLayer(matrix: coded, product: .int4Halves)
       layer.scaleBias = matrix.parts[.scaleBias]

@@ -28,7 +28,7 @@ struct ValueFindings {
     let place = metrics.firstViolation.map(description)
     switch pair.law {
     case .unknown: return []
-    case .bitExact, .exactValue:
+    case .bitExact, .exactValue, .calibrated:
       return [finding(check, isClean, measured: "\(metrics.violationCount)", place: place)]
     case .rounded:
       return [
@@ -63,6 +63,7 @@ struct ValueFindings {
     case .bitExact: .bitExact
     case .rounded: .correctlyRounded
     case .exactValue, .unknown: .exactValue
+    case .calibrated: .calibratedSetting
     case .blocks(let law): law.scalar == nil ? .quantizationNoise : .nearestCode
     }
   }

@@ -24,6 +24,7 @@ public enum Verification {
     report.notes += expectation.warnings
     expectation.checkTensors(into: &report)
     expectation.checkMetadata(into: &report)
+    expectation.checkDescription(into: &report)
     try expectation.checkSmallFiles(into: &report)
     report.close(.structure)
     // Samples are for answers in seconds, and a model cannot run on a sample of its weights.
@@ -100,7 +101,7 @@ extension Expectation {
       pairs.append(
         Comparison.Pair(
           name: tensor.name, node: tensor.node, converted: number,
-          law: tensor.unknown.map(Law.unknown)
+          law: tensor.calibrated.map(Law.calibrated) ?? tensor.unknown.map(Law.unknown)
             ?? Law(from: type(tensor).encoding, to: found.encoding)))
       chosen.append(tensor)
     }

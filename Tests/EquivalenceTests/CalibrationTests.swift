@@ -29,21 +29,10 @@ import WeightFormats
 
   /// A safetensors file of vectors.
   static func safetensors(
-    _ scratch: Scratch, _ tensors: [(name: String, type: Encoding, bytes: [UInt8])]
+    _ scratch: Scratch, _ tensors: [(String, DType, [UInt8])]
   ) throws -> String {
-    let framing = try Format[.safetensors].frame(
-      Metadata(),
-      tensors.map {
-        let count = $0.bytes.count / $0.type.unitByteCount
-        return Declaration(
-          name: ByteString($0.name), type: TensorType(shape: [count], encoding: $0.type))
-      })
-    var bytes = framing.prefix + [UInt8](repeating: 0, count: framing.fileByteCount)
-    for (tensor, offset) in zip(tensors, framing.offsets) {
-      bytes.replaceSubrange(offset..<offset + tensor.bytes.count, with: tensor.bytes)
-    }
     let path = scratch.path + "/\(UUID().uuidString).safetensors"
-    try save(Array(bytes.prefix(framing.fileByteCount)), to: path)
+    try saveTensors(tensors.map { (ByteString($0.0), $0.1, $0.2) }, to: path)
     return path
   }
 
@@ -63,7 +52,7 @@ import WeightFormats
     let ranges = try CalibrationTests.linears().flatMap { linear in
       // −1.5 and 2 in three types.
       [
-        (linear + ".max", Encoding.bf16, [0x00, 0x40]),
+        (linear + ".max", DType.bf16, [0x00, 0x40]),
         (
           linear + ".min", linear.contains("layers.0") ? .f16 : .f32,
           linear.contains("layers.0") ? [0x00, 0xBE] : CalibrationTests.float(-1.5)
@@ -85,8 +74,11 @@ import WeightFormats
     #expect(try first.numbers(of: scale) == [2 / 255 + 1.5 / 255])
   }
 
-  private static let scale = ("a.input_scale", Encoding.f32, float(0.5))
-  static let refusals: [(tensors: [(String, Encoding, [UInt8])], found: String)] = [
+  private static let scale = ("a.input_scale", DType.f32, float(0.5))
+  static let refusals: [(tensors: [(String, DType, [UInt8])], found: String)] = [
+    ([("a.k_proj.kv_cache_scale", .f32, float(1) + float(-1))], "-1.0"),
+    ([("a.v_proj.kv_cache_offset", .f32, float(200))], "200.0"),
+    ([("a.q_proj.kv_cache_scale", .f32, float(1))], "none"),
     ([("a.weight", .f32, float(1))], "none"),
     ([scale], "none"),
     ([scale, ("a.input_offset", .f32, float(1.5))], "0.5 and 1.5"),
@@ -95,7 +87,7 @@ import WeightFormats
     ([scale, ("a.input_offset", .f32, float(0) + float(1))], "[2]"),
     ([("a.min", .f32, float(2)), ("a.max", .f32, float(1))], "2.0 and 1.0"),
     ([("a.min", .f32, float(2)), ("a.max", .f32, float(.infinity))], "2.0 and inf"),
-    ([("a.min", .plain(.f64), [UInt8](repeating: 0, count: 8)), ("a.max", .f32, float(1))], "F64"),
+    ([("a.min", .f64, [UInt8](repeating: 0, count: 8)), ("a.max", .f32, float(1))], "F64"),
   ]
 
   @Test(arguments: refusals.indices)

@@ -39,6 +39,7 @@ import WeightFormats
     findings += try verify(mixtral, try brokenFolder(of: mixtral, scratch)).findings
     findings += try uncovered(mixtral, try scratch.convert(mixtral, "f32"))
     findings += try widened(scratch)
+    findings += try calibrated(scratch)
     return findings
   }
 
@@ -90,6 +91,21 @@ import WeightFormats
     #expect(report.failures.contains { $0.check == .sourceCovered })
     #expect(report.failures.contains { $0.subject == .tensor(forgotten.name) })
     return report.findings
+  }
+
+  /// Layers with inputs of a calibration, and one whose offset no layer can have.
+  private static func calibrated(_ scratch: Scratch) throws -> [Finding] {
+    let calibration = try scratch.calibration(of: CalibrationTests.model)
+    let folder = try scratch.convert(CalibrationTests.model, to: "ascend-910c", "w8a8") {
+      $0.calibration = calibration
+    }
+    let request = VerificationRequest(level: .values, jobs: 1)
+    let correct = try verify(CalibrationTests.model, folder, request)
+    var edited = try EditedCheckpoint(folder)
+    edited[floats: "model.layers.0.self_attn.o_proj.input_offset"] = [0.5]
+    try edited.write(scratch.path + "/offset")
+    return try correct.findings
+      + verify(CalibrationTests.model, scratch.path + "/offset", request).findings
   }
 
   /// Tensors that became F64, one with a value changed.

@@ -33,9 +33,9 @@ class Folder:
                     self.tensors[name], self.files[name] = reader.get_tensor(name), file.name
 
     def parts(self, linear):
-        """The tensors of one linear by their last names."""
+        """The tensors of one linear by their last names, without those of the cache."""
         found = {name.rpartition(".")[2]: value for name, value in self.tensors.items()
-                 if name.rpartition(".")[0] == linear}
+                 if name.rpartition(".")[0] == linear and self.types.get(name) != "C8"}
         if "weight" not in found:
             raise KeyError(f"{linear}.weight")
         return found
@@ -86,4 +86,6 @@ def judge_description(check, name, folder):
     check.that(f"{name}: model_quant_type", found.get("model_quant_type") == present[-1],
                f"{found.get('model_quant_type')} with {present}")
     check.that(f"{name}: group_size", found.get("group_size") in folder.group_sizes(), found.get("group_size"))
+    cache = "C8" if "C8" in folder.types.values() else None
+    check.that(f"{name}: type of the cache", all(found.get(key) == cache for key in ("kv_cache_type", "kv_quant_type")))
     check.that(f"{name}: metadata and optional", found.get("metadata") == {} and found.get("optional") == {}, "not empty")

@@ -90,12 +90,12 @@ def judge(check, name, source, path, bounds=None):
     judge_read(check, name, source, folder, bounds)
 
 
-def judge_read(check, name, source, folder, bounds=None):
+def judge_read(check, name, source, folder, bounds=None, caches=None):
     """Runs every judge on a folder that has been read."""
     ascend_folder.judge_files(check, name, source.path, folder)
     ascend_folder.judge_description(check, name, folder)
     for part, run in (("modules", lambda: judge_runtime(check, name, source.config, source.shapes, folder)),
-                      ("values", lambda: judge_values(check, name, source.tensors, source.values, folder, bounds)),
+                      ("values", lambda: judge_values(check, name, source.tensors, source.values, folder, bounds, caches)),
                       ("logits", lambda: source.trained and judge_logits(check, name, source, folder))):
         with check.group(f"{name}: {part}"):
             run()

@@ -216,5 +216,8 @@ def judge_runtime(check, name, config, shapes, folder):
         except Exception as error:
             wrong.append(f"{module}: {type(error).__name__}: {error}")
     check.that(f"{name}: vLLM-Ascend's modules", bool(seen) and not wrong, f"{len(wrong)} wrong, {'; '.join(wrong[:4])}")
+    cached = sorted(set(runtime.quantization.c8_quant_layers))
+    scaled = {int(key.split(".")[2]) for key in folder.tensors if key.endswith("kv_cache_scale")}
+    check.same(f"{name}: layers with an int8 cache", sorted(scaled), cached)
     left = sorted(linear for linear, kind in folder.kinds.items() if kind != "FLOAT" and linear not in seen)
     check.that(f"{name}: quantized linears all built", not left, left[:4])

@@ -119,9 +119,11 @@ def problem(name, kind, value, parts, bias, bounds, group=0):
     return f"unknown type {kind}"
 
 
-def judge_values(check, name, source, values, folder, bounds=None):
-    """Every tensor of the source is in the folder, as its type says."""
-    used, wrong = set(), []
+def judge_values(check, name, source, values, folder, bounds=None, caches=None):
+    """Every tensor of the source is in the folder, as its type says, and what scales the cache."""
+    used, wrong = set(caches or {}), []
+    wrong += [f"{key}: {rows_off(value, folder.tensors.get(key))}" for key, value in (caches or {}).items()
+              if not same(value, folder.tensors.get(key)) or folder.types.get(key) != "C8"]
     for key, value in values.items():
         linear, kind = key.removesuffix(".weight"), folder.types.get(key)
         if kind is None:

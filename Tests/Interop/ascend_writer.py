@@ -40,8 +40,20 @@ def parts_of(linear, kind, value, bias, bounds, group):
     return {"weight": codes, "weight_scale": scales, "weight_offset": torch.zeros_like(scales)}
 
 
-def write(source, tensors, values, out, kind, experts=None, bounds=None, group=0):
-    """Converts a checkpoint folder; routed experts may have a type of their own, W8A16 groups of columns. The tensors are those that it stores."""
+def caches_of(shapes):
+    """Scale and offset of every channel of keys and values; models with latent attention have none."""
+    random, found = torch.Generator().manual_seed(7), {}
+    for name, shape in shapes.items():
+        if name.endswith((".k_proj.weight", ".v_proj.weight")):
+            linear = name.removesuffix(".weight")
+            found[f"{linear}.kv_cache_scale"] = torch.rand(shape[0], generator=random) + 0.01
+            found[f"{linear}.kv_cache_offset"] = torch.zeros(shape[0])
+    return found
+
+
+def write(source, tensors, values, out, kind, experts=None, bounds=None, group=0, caches=None):
+    """Converts a checkpoint folder; routed experts may have a type of their own, W8A16 groups of columns, keys and
+    values scales for the cache. The tensors are those that it stores."""
     out.mkdir(parents=True)
     stored, types = {}, {}
     zero = torch.zeros(1)
@@ -58,10 +70,14 @@ def write(source, tensors, values, out, kind, experts=None, bounds=None, group=0
             stored[name], types[name] = stored[name].contiguous(), "FLOAT"
             if name.endswith("_proj.bias"):
                 stored[name] = raw.float()
+    for name, tensor in (caches or {}).items():
+        stored[name], types[name] = tensor, "C8"
     save_file(stored, out / f"{ascend_folder.WEIGHTS}.safetensors", metadata={"format": "pt"})
     named = [name for name in ascend_folder.PRIORITY if name in types.values()]
     head = {"version": "1.0.0", "model_quant_type": named[-1], "metadata": {}, "optional": {},
             "group_size": 32 if any("MXFP" in name for name in types.values()) else group}
+    if caches:
+        head |= {"kv_quant_type": "C8", "kv_cache_type": "C8"}
     (out / ascend_folder.DESCRIPTION).write_text(json.dumps(types | head, indent=2), encoding="utf-8")
     for file in source.iterdir():
         if file.name.endswith(ascend_folder.COPIED) and not file.name.endswith("index.json"):

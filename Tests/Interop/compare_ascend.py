@@ -46,13 +46,13 @@ def ahead(source, name):
     return "layers" in parts and int(parts[parts.index("layers") + 1]) >= source.config["num_hidden_layers"]
 
 
-def compare(check, source, scheme, expected, out, *options, bounds=None):
+def compare(check, source, scheme, expected, out, *options, bounds=None, caches=None):
     """Converts, and converts once more into parts of limited size, and judges both."""
     name = f"{source.path.name} {scheme}"
     checks.port_convert(source.path, "ascend-910c", out / "one", "--quantize", scheme, *options)
     folder = ascend_folder.Folder(out / "one")
     judge_types(check, name, source, folder, expected)
-    ascend_judges.judge_read(check, name, source, folder, bounds)
+    ascend_judges.judge_read(check, name, source, folder, bounds, caches)
     if scheme == "w8a8-dynamic":
         checks.port_convert(source.path, "ascend-910c", out / "parts", "--quantize", scheme, "--shard-size", "40000B")
         parts = ascend_folder.Folder(out / "parts")
@@ -73,7 +73,8 @@ def calibration(source, form, out):
     else:
         linears = (name.removesuffix(".weight") for name in source.values)
         bounds = dict.fromkeys(linears, (-3, 4)) | source.bounds
-        ascend_writer.write(source.path, source.tensors, source.values, out, "W8A8", "W8A8_DYNAMIC", bounds)
+        ascend_writer.write(source.path, source.tensors, source.values, out, "W8A8", "W8A8_DYNAMIC", bounds,
+                            caches=ascend_writer.caches_of(source.shapes))
     return out
 
 
@@ -100,7 +101,7 @@ def main():
                 with check.group(f"{model} {scheme} {form}"), tempfile.TemporaryDirectory() as temporary:
                     path = calibration(source, form, Path(temporary) / "calibration")
                     compare(check, source, scheme, expected, Path(temporary), "--calibration", str(path),
-                            bounds=source.bounds)
+                            bounds=source.bounds, caches=ascend_writer.caches_of(source.shapes) if form == "folder" else None)
     check.finish()
 
 

@@ -143,13 +143,35 @@ FAULTS_GROUPS = {
     "scales of whole rows": (lambda f: change(f, f"{GATE}.weight_scale", lambda t: t[:, :1]), ["modules", "values"]),
     "no group size": (lambda f: f.description.update(group_size=0), ["group_size", "modules", "values"]),
 }
+CACHED = "model.layers.0.self_attn"
+FAULTS_CACHE = {
+    "one bit of a cache's scale": (lambda f: change(f, f"{CACHED}.k_proj.kv_cache_scale", flip), ["values"]),
+    "no type of the cache": (lambda f: f.description.update(kv_cache_type="FLOAT"), ["type of the cache", "int8 cache"]),
+    "keys and values exchanged": (lambda f: exchange(f, f"{CACHED}.k_proj.kv_cache_scale", f"{CACHED}.v_proj.kv_cache_scale"),
+                                  ["values"]),
+}
 
 
-def failing(source, folder, bounds=None):
+def failing(source, folder, bounds, caches):
     """The checks that fail on a folder."""
     quiet = Quiet()
-    ascend_judges.judge_read(quiet, "x", source, folder, bounds)
+    ascend_judges.judge_read(quiet, "x", source, folder, bounds, caches)
     return quiet.names
+
+
+def try_faults(check, title, source, faults, bounds, kind, experts=None, group=0, caches=None):
+    """Judges a folder of this kind, and the same with each of the faults."""
+    with check.group(title), tempfile.TemporaryDirectory() as temporary:
+        out = Path(temporary) / "out"
+        ascend_writer.write(source.path, source.tensors, source.values, out, kind, experts, bounds, group, caches)
+        found = failing(source, ascend_folder.Folder(out), bounds, caches)
+        check.that(f"{title}: a right folder passes", not found, found)
+        for name, (spoil, expected) in faults.items():
+            folder = ascend_folder.Folder(out)
+            spoil(folder)
+            found = failing(source, folder, bounds, caches)
+            absent = [part for part in expected if not any(part in failed for failed in found)]
+            check.that(f"{title}: {name} is found", not absent, f"{absent} not among {found}")
 
 
 def check_layout(check):
@@ -171,20 +193,15 @@ def main():
     source = ascend_judges.Source(checks.MODELS / "tiny-deepseek-v3", trained=True)
     # The layer for the token after the next is not run here; its linears get bounds that any input might have.
     bounds = dict.fromkeys((name.removesuffix(".weight") for name in source.values), (-3, 4)) | source.bounds
-    for kind, experts, faults, *group in (("W8A8_DYNAMIC", None, FAULTS), ("W8A8_DYNAMIC", "W4A8_DYNAMIC", FAULTS_INT4),
-                                  ("W8A16", "W8A8_DYNAMIC", FAULTS_GROUPS, 32), ("W8A8_MXFP8", None, FAULTS_MX), ("W4A8_MXFP", None, FAULTS_MX),
-                                  ("W8A8", "W8A8_DYNAMIC", FAULTS_STATIC), ("W8A8_MIX", "W8A8_DYNAMIC", FAULTS_STATIC | FAULTS_MIX)):
-        with check.group(kind), tempfile.TemporaryDirectory() as temporary:
-            out = Path(temporary) / "out"
-            ascend_writer.write(source.path, source.tensors, source.values, out, kind, experts, bounds, *group)
-            found = failing(source, ascend_folder.Folder(out), bounds)
-            check.that(f"{kind} {experts}: a right folder passes", not found, found)
-            for name, (spoil, expected) in faults.items():
-                folder = ascend_folder.Folder(out)
-                spoil(folder)
-                found = failing(source, folder, bounds)
-                absent = [part for part in expected if not any(part in failed for failed in found)]
-                check.that(f"{kind} {experts}: {name} is found", not absent, f"{absent} not among {found}")
+    for kind, experts, faults, *group in (
+            ("W8A8_DYNAMIC", None, FAULTS), ("W8A8_DYNAMIC", "W4A8_DYNAMIC", FAULTS_INT4),
+            ("W8A16", "W8A8_DYNAMIC", FAULTS_GROUPS, 32), ("W8A8_MXFP8", None, FAULTS_MX), ("W4A8_MXFP", None, FAULTS_MX),
+            ("W8A8", "W8A8_DYNAMIC", FAULTS_STATIC), ("W8A8_MIX", "W8A8_DYNAMIC", FAULTS_STATIC | FAULTS_MIX)):
+        try_faults(check, f"{kind} {experts}", source, faults, bounds, kind, experts, *group)
+    # Keys and values are not latent here.
+    source = ascend_judges.Source(checks.MODELS / "tiny-qwen2", trained=True)
+    try_faults(check, "W8A8_DYNAMIC C8", source, FAULTS_CACHE, None, "W8A8_DYNAMIC",
+               caches=ascend_writer.caches_of(source.shapes))
     check.finish()
 
 

@@ -9,12 +9,17 @@ public struct AscendDescription: Sendable {
   public let types: [ByteString: AscendType]
   /// Columns that share a scale of W8A16; 0 when whole rows do.
   public let groupSize: Int
+  /// Whether the runtime is told of int8 in the cache of keys and values.
+  public let hasCache: Bool
 
   public static let fileName = "quant_model_description.json"
   /// What the names of weight files begin with.
   public static let weights = "quant_model_weights"
   /// - Units: bytes of payload of one part where the user does not say.
   public static let partByteLimit = 4 << 30
+
+  /// What says that the cache is of type C8; the runtime reads the first.
+  public static let cacheKeys: [ByteString] = ["kv_cache_type", "kv_quant_type"]
 
   /// Keys that name no tensor.
   private static let globals: Set<ByteString> = [
@@ -39,6 +44,12 @@ public struct AscendDescription: Sendable {
     writer.key("group_size", spaced: true)
     let sizes = tensors.lazy.map { $0.type.isMX ? 32 : $0.type == .w8a16 ? groupSize : 0 }
     writer.integer(sizes.max() ?? 0)
+    if tensors.contains(where: { $0.type == .c8 }) {
+      for key in cacheKeys {
+        writer.key(key, spaced: true)
+        writer.string(ByteString(AscendType.c8.rawValue))
+      }
+    }
     for key: ByteString in ["metadata", "optional"] {
       writer.key(key, spaced: true)
       writer.open("{")
@@ -76,6 +87,7 @@ public struct AscendDescription: Sendable {
       types[member.key] = type
     }
     self.types = types
+    hasCache = json[AscendDescription.cacheKeys[0]]?.string == AscendType.c8.rawValue
     // Where there are groups of another kind, the size is theirs.
     guard let value = json["group_size"], !types.values.contains(where: \.isMX) else {
       groupSize = 0

@@ -24,10 +24,12 @@ public struct AscendModel: Sendable {
   ///   - groupSize: columns that share a scale of W8A16; 0 when whole rows do.
   ///   - storesBits: whether scales of static activations are stored as their bits, as the runtime
   ///     wants them for F16 models.
+  ///   - caches: the values of a tensor of the cache that the source lacks; nil for none.
   ///   - inputs: how the inputs of a layer with a static type are quantized.
-  /// - Throws: what `inputs` throws.
+  /// - Throws: what `inputs` and `caches` throw.
   public init(
     _ model: ModelGraph, types: [AscendType], groupSize: Int, storesBits: Bool,
+    caches: (_ name: ByteString, _ channelCount: Int) throws(Failure) -> [Float]?,
     inputs: (_ linear: ByteString) throws(Failure) -> InputQuantization
   ) throws(Failure) {
     graph = model.graph
@@ -37,7 +39,8 @@ public struct AscendModel: Sendable {
     for (number, output) in model.graph.outputs.enumerated() {
       let role = model.roles[number]
       do throws(Failure) {
-        if types[number] != .float {
+        try appendCache(beside: output, numbers, caches)
+        if types[number].scheme(groupSize: groupSize) != nil {
           let base = output.name.text.dropLast(".weight".utf8.count)
           let bias = numbers[ByteString(base + ".bias")].map { model.graph.outputs[$0].node }
           try append(
@@ -47,19 +50,34 @@ public struct AscendModel: Sendable {
         var node = output.node
         let type = graph[node].type.encoding
         let weight = numbers[ByteString(output.name.text.replacingSuffix(".bias", by: ".weight"))]
-        if let weight, weight != number, types[weight] != .float {
+        if let weight, weight != number, types[weight].scheme(groupSize: groupSize) != nil {
           node = try graph.add(.cast(.f32), [node])
         } else if case .dequantize = graph[node].op {
           node = try graph.add(.cast(.bf16), [node])
         } else if case .block = type {
           node = try graph.add(.cast(.f32), [node])
         }
-        tensors.append(Tensor(name: output.name, node: node, role: role, type: .float))
+        let isCache = AscendCache.linear(of: output.name) != nil
+        tensors.append(
+          Tensor(name: output.name, node: node, role: role, type: isCache ? .c8 : .float))
       } catch {
         throw error.located(subject: .tensor(output.name))
       }
     }
     graph.outputs = tensors.map { WeightGraph.Output(name: $0.name, node: $0.node) }
+  }
+
+  /// The tensors of the cache beside the weight of a projection.
+  private mutating func appendCache(
+    beside weight: WeightGraph.Output, _ outputs: [ByteString: Int],
+    _ caches: (_ name: ByteString, _ channelCount: Int) throws(Failure) -> [Float]?
+  ) throws(Failure) {
+    let channelCount = graph[weight.node].type.shape.axes.first ?? 1
+    for name in AscendCache.names(beside: weight.name) {
+      guard outputs[name] == nil, let values = try caches(name, channelCount) else { continue }
+      let node = try graph.add(.literal(Literal(name: "calibration", values: values)))
+      tensors.append(Tensor(name: name, node: node, role: nil, type: .c8))
+    }
   }
 
   /// The tensors of one quantized layer.

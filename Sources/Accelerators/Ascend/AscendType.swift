@@ -1,7 +1,8 @@
 import Architectures
 import TensorTypes
 
-/// How vLLM-Ascend holds one linear layer, by the name that a description gives it.
+/// How vLLM-Ascend holds one linear layer, or the cache of keys and values, by the name that a
+/// description gives it.
 ///
 /// - Source: msmodelslim 26.1.0, `docs/zh/user_guide/quantization_formats/ascendv1.md`; vllm-ascend
 ///   0.23.0, `quantization/modelslim_config.py` and `quantization/methods`.
@@ -17,6 +18,11 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
   case w8a8MXFP8 = "W8A8_MXFP8"
   case w4a8MXFP = "W4A8_MXFP"
   case w4a4MXFP4 = "W4A4_MXFP4"
+  /// Not of layers but of the cache.
+  case c8 = "C8"
+
+  /// Those that layers have.
+  public static let ofLayers = allCases.filter { $0 != .c8 }
 
   /// As `--override` takes it.
   public var spelling: String { canonicalSpelling(rawValue) }
@@ -26,7 +32,7 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
   /// - Parameter groupSize: columns that share a scale of W8A16; 0 when whole rows do.
   public func scheme(groupSize: Int) -> QuantScheme? {
     switch self {
-    case .float: nil
+    case .float, .c8: nil
     case .w8a16: groupSize > 0 ? .int8Group(groupSize) : .int8Channel
     case .w8a8Dynamic, .w8a8Mix, .w8a8: .int8Channel
     case .w4a8Dynamic: .int4Channel
@@ -45,7 +51,7 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
   /// The name of a model by the types in it: the last in order, but that int4 experts never name it.
   public static func naming(_ types: some Sequence<AscendType>) -> AscendType {
     let present = Set(types).subtracting([.w4a8Dynamic])
-    return allCases.last { present.contains($0) } ?? .float
+    return ofLayers.last { present.contains($0) } ?? .float
   }
 
   /// What the runtime needs of a weight that it does not have; nil when all is well.
@@ -75,7 +81,7 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
       if role.isExpert, columns % 32 != 0 { return ("a multiple of 32 columns", "\(columns)") }
     case .w4a8MXFP, .w4a4MXFP4:
       if columns % 32 != 0 { return ("a multiple of 32 columns", "\(columns)") }
-    case .float, .w8a8Dynamic, .wfp8afp8Dynamic: break
+    case .float, .c8, .w8a8Dynamic, .wfp8afp8Dynamic: break
     }
     return scheme.codes(of: shape) == nil ? ("a matrix that it divides", "\(shape)") : nil
   }

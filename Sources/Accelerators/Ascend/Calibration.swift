@@ -2,14 +2,17 @@ import ByteIO
 import TensorTypes
 import WeightFormats
 
-/// How the inputs of linear layers are quantized, by the layers' names.
+/// How the inputs of linear layers are quantized, by the layers' names, and the cache of keys and
+/// values.
 ///
 /// It comes from a JSON object that gives `{"min": …, "max": …}` by name; from a safetensors file or
 /// folder with tensors `NAME.min` and `NAME.max`; or from one with `NAME.input_scale` and
-/// `NAME.input_offset`, as folders in the AscendV1 format have them.
+/// `NAME.input_offset`, as folders in the AscendV1 format have them, and with the tensors of the
+/// cache.
 public struct Calibration: Sendable {
   public let path: String
   private let inputs: [ByteString: InputQuantization]
+  private let caches: [ByteString: [Float]]
 
   /// - Throws: `missingInput`, `inputOutput`, `badInput` for what is in none of these forms.
   public init(path: String) throws(Failure) {
@@ -47,11 +50,13 @@ public struct Calibration: Sendable {
       inputs[member.key] = input
     }
     self.inputs = inputs
+    caches = [:]
   }
 
   private init(_ checkpoint: Checkpoint) throws(Failure) {
     path = checkpoint.path
     var inputs: [ByteString: InputQuantization] = [:]
+    var caches: [ByteString: [Float]] = [:]
     for tensor in checkpoint.tensors {
       if let name = tensor.name.dropping(suffix: ".input_scale") {
         let (scale, offset) = try checkpoint.pair(tensor, name, ".input_offset")
@@ -68,18 +73,72 @@ public struct Calibration: Sendable {
             tensor, expected: "min and max in ascending order", found: "\(least) and \(greatest)")
         }
         inputs[name] = input
+      } else if AscendCache.linear(of: tensor.name) != nil {
+        let values = try checkpoint.numbers(of: tensor)
+        let setting = CalibratedSetting(of: tensor.name) ?? .scale  // of the cache, so it is one
+        if let value = values.first(where: { !setting.allows(Double($0)) }) {
+          throw checkpoint.unusable(tensor, expected: setting.description, found: "\(value)")
+        }
+        caches[tensor.name] = values
       }
     }
-    guard !inputs.isEmpty else {
+    guard !inputs.isEmpty || !caches.isEmpty else {
       throw Failure(
         .badInput, "there is no calibration in these weights", file: path,
         expected: "tensors *.input_scale and *.input_offset, or *.min and *.max", found: "none")
     }
     self.inputs = inputs
+    self.caches = caches
   }
 
   /// How the inputs of a linear layer are quantized; nil when the calibration does not have it.
   public func input(of linear: ByteString) -> InputQuantization? { inputs[linear] }
+
+  /// The values of a tensor of the cache beside a projection with so many channels.
+  ///
+  /// - Throws: `badInput` when they are of another number.
+  public func cache(_ name: ByteString, channelCount: Int) throws(Failure) -> [Float]? {
+    guard let values = caches[name] else { return nil }
+    guard values.count == 1 || values.count == channelCount else {
+      throw Failure(
+        .badInput, "the calibration does not fit the model", file: path, subject: .tensor(name),
+        expected: "\(channelCount) values or one", found: "\(values.count)")
+    }
+    return values
+  }
+}
+
+/// What kind of number a calibration gives.
+public enum CalibratedSetting: Sendable, Hashable {
+  case scale, offset
+
+  /// nil for tensors that come from no calibration.
+  public init?(of name: ByteString) {
+    if name.hasSuffix(".input_scale") || name.hasSuffix(".kv_cache_scale") {
+      self = .scale
+    } else if name.hasSuffix(".input_offset") || name.hasSuffix(".kv_cache_offset") {
+      self = .offset
+    } else {
+      return nil
+    }
+  }
+
+  /// Whether a layer can have the value: the runtime holds offsets as int8.
+  public func allows(_ value: Double) -> Bool {
+    switch self {
+    case .scale: value > 0 && value.isFinite
+    case .offset: value.rounded() == value && (-128...127).contains(value)
+    }
+  }
+}
+
+extension CalibratedSetting: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .scale: "scales above 0"
+    case .offset: "whole numbers in -128…127"
+    }
+  }
 }
 
 extension Checkpoint {
@@ -121,7 +180,8 @@ public struct InputQuantization: Sendable, Hashable {
 
   /// nil for what no layer can have.
   public init?(scale: Float, offset: Float) {
-    guard scale > 0, scale.isFinite, offset.rounded() == offset, (-128...127).contains(offset)
+    guard CalibratedSetting.scale.allows(Double(scale)),
+      CalibratedSetting.offset.allows(Double(offset))
     else { return nil }
     self.scale = scale
     self.offset = offset
