@@ -189,7 +189,7 @@ extension Architecture {
   var hasExperts: Bool { mappings.contains { $0.role.isExpert } }
 
   /// Whether heads share a latent of keys and values.
-  private var hasLatentAttention: Bool { mappings.contains { $0.role == .attentionKeyValueUp } }
+  var hasLatentAttention: Bool { mappings.contains { $0.role == .attentionKeyValueUp } }
 
   /// Whether layers after the last predict further tokens.
   var predictsFurtherTokens: Bool { mappings.contains { $0.role == .nextTokenProjection } }

@@ -11,7 +11,14 @@ public struct Target: Sendable {
     public var isAscend: Bool { self == .ascend910c || self == .ascend910b }
   }
 
+  /// A runtime that reads other files than those of the target itself.
+  public enum Variant: String, Sendable, Hashable, CaseIterable {
+    /// MindIE before 2.1.RC1.
+    case mindie
+  }
+
   public let name: Name
+  public let variant: Variant?
   /// Who reads the output.
   public let runtime: String
   public let schemes: [Scheme]
@@ -20,6 +27,23 @@ public struct Target: Sendable {
   public let defaultScheme: Scheme
   /// What fixes names and types.
   public let source: String
+
+  private init(
+    name: Name, variant: Variant? = nil, runtime: String, schemes: [Scheme],
+    defaultScheme: Scheme, source: String
+  ) {
+    self.name = name
+    self.variant = variant
+    self.runtime = runtime
+    self.schemes = schemes
+    self.defaultScheme = defaultScheme
+    self.source = source
+  }
+
+  /// As `--to` takes it: `ascend-910c`, `ascend-910c:mindie`.
+  public var spelling: String {
+    name.rawValue + (variant.map { ":\($0.rawValue)" } ?? "")
+  }
 
   public static let all: [Target] = [
     Target(
@@ -39,17 +63,27 @@ public struct Target: Sendable {
       name: .ascend910b, runtime: "vLLM-Ascend on Ascend 910B",
       schemes: AscendScheme.all.map(Scheme.ascend), defaultScheme: .ascend(AscendScheme.all[1]),
       source: "vllm-ascend 0.23.0; msmodelslim 26.1.0"),
+    mindie(.ascend910c, runtime: "MindIE before 2.1.RC1 on Ascend 910C"),
+    mindie(.ascend910b, runtime: "MindIE before 2.1.RC1 on Ascend 910B"),
   ]
+
+  private static func mindie(_ name: Name, runtime: String) -> Target {
+    let schemes = AscendScheme.all.filter(\.isForMindIE)
+    return Target(
+      name: name, variant: .mindie, runtime: runtime, schemes: schemes.map(Scheme.ascend),
+      defaultScheme: .ascend(schemes[0]),
+      source: "msmodelslim 26.1.0, save/mindie_format.py; atb_llm, modeling_deepseekv2.py")
+  }
 
   /// The target of this name, in any case, `_` and `-` alike.
   ///
   /// - Throws: `usage` naming the known ones.
   public static func named(_ name: String) throws(Failure) -> Target {
     let spelling = canonicalSpelling(name)
-    guard let target = all.first(where: { $0.name.rawValue == spelling }) else {
+    guard let target = all.first(where: { $0.spelling == spelling }) else {
       throw Failure(
         .usage, "the target is unknown",
-        expected: "one of " + all.map(\.name.rawValue).joined(separator: ", "), found: "'\(name)'")
+        expected: "one of " + all.map(\.spelling).joined(separator: ", "), found: "'\(name)'")
     }
     return target
   }
@@ -63,7 +97,7 @@ public struct Target: Sendable {
     let spelling = canonicalSpelling(aliases[name.lowercased()] ?? name)
     guard let scheme = schemes.first(where: { canonicalSpelling($0.name) == spelling }) else {
       throw Failure(
-        .usage, "the target '\(self.name.rawValue)' has no such scheme",
+        .usage, "the target '\(self.spelling)' has no such scheme",
         expected: "one of " + schemes.map(\.name).joined(separator: ", "), found: "'\(name)'")
     }
     return scheme
@@ -79,7 +113,7 @@ public struct Target: Sendable {
     if self.name == .gguf { known += BlockType.all.map(Encoding.block) }
     guard let encoding = known.first(where: { canonicalSpelling($0.name) == spelling }) else {
       throw Failure(
-        .usage, "the target '\(self.name.rawValue)' has no such type",
+        .usage, "the target '\(self.spelling)' has no such type",
         expected: "one of lossless, " + known.map { $0.name.lowercased() }.joined(separator: ", "),
         found: "'\(name)'")
     }
@@ -95,7 +129,7 @@ extension Target {
     let spelling = canonicalSpelling(name)
     guard let type = AscendType.ofLayers.first(where: { $0.spelling == spelling }) else {
       throw Failure(
-        .usage, "the target '\(self.name.rawValue)' has no such type",
+        .usage, "the target '\(self.spelling)' has no such type",
         expected: "one of " + AscendType.ofLayers.map(\.spelling).joined(separator: ", "),
         found: "'\(name)'")
     }

@@ -1,3 +1,4 @@
+import Accelerators
 import ByteIO
 import TensorTypes
 
@@ -8,7 +9,7 @@ struct ConfigText {
     let key: ByteString
     let start: Int
     let value: Range<Int>
-    let isString: Bool
+    let kind: JSONScanner.Kind
   }
 
   private let source: [UInt8]
@@ -39,14 +40,32 @@ struct ConfigText {
         try s.skipValue()
       }
       members.append(
-        Member(key: key, start: start, value: first..<s.offset, isString: kind == .string))
+        Member(key: key, start: start, value: first..<s.offset, kind: kind))
     }
     objects.append(members)
     objects += inner.flatMap(\.objects)
   }
 
+  /// Changes what some rules say; once.
+  mutating func apply(_ rules: [ConfigRule]) {
+    var removed: [ByteString] = []
+    var added: [String] = []
+    for edit in rules.flatMap(\.edits) {
+      switch edit {
+      case .remove(let key): removed.append(key)
+      case .replace(let key, let value): replace(key, by: value)
+      case .add(let key, let value):
+        removed.append(key)
+        let text = String(decoding: value.sortedText.dropLast(), as: UTF8.self)
+        added.append("\"\(key.text)\": " + text.replacing("\n", with: "\n  "))
+      }
+    }
+    remove(removed)
+    if !added.isEmpty { append(added.joined(separator: ",\n  ")) }
+  }
+
   /// Takes members out.
-  mutating func remove(_ keys: [ByteString]) {
+  private mutating func remove(_ keys: [ByteString]) {
     for members in objects {
       for (position, member) in members.enumerated() where keys.contains(member.key) {
         let isFollowed = members[(position + 1)...].contains { !keys.contains($0.key) }
@@ -60,15 +79,16 @@ struct ConfigText {
     }
   }
 
-  /// Gives members that are strings another value.
-  mutating func replace(_ keys: [ByteString], by text: String) {
-    for member in objects.joined() where keys.contains(member.key) && member.isString {
-      edits.append((member.value, Array("\"\(text)\"".utf8)))
+  /// Gives members another value of their kind.
+  private mutating func replace(_ key: ByteString, by value: JSON) {
+    let kind: JSONScanner.Kind = if case .string = value { .string } else { .number }
+    for member in objects.joined() where member.key == key && member.kind == kind {
+      edits.append((member.value, value.sortedLine))
     }
   }
 
-  /// Adds a member to the config, given as text.
-  mutating func append(_ member: String) {
+  /// Adds members to the config, given as text.
+  private mutating func append(_ member: String) {
     // The members of the config stand first.
     let kept = objects[0].last { member in
       !edits.contains { $0.range.contains(member.start) && $0.text.isEmpty }

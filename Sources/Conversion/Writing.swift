@@ -197,7 +197,7 @@ struct Writing {
     if source.format == .gguf {
       try writeConfig(source, program, tensors)
     } else {
-      try copySmallFiles(source, program.choice)
+      try copySmallFiles(source, configRules(program.choice))
     }
   }
 
@@ -227,32 +227,20 @@ struct Writing {
     self.warnings += warnings
   }
 
-  /// As DeepSeek's releases state it.
-  private static let blockQuantization = """
-    "quantization_config": {
-        "activation_scheme": "dynamic",
-        "fmt": "e4m3",
-        "quant_method": "fp8",
-        "weight_block_size": [128, 128]
-      }
-    """
-
-  /// The source's config, saying how the tensors are stored now.
-  private func configText(
-    _ bytes: [UInt8], file: String, _ choice: EncodingChoice
-  ) throws(Failure) -> [UInt8] {
-    var config = try ConfigText(bytes, file: file)
-    if !choice.keepsCodes { config.remove(["quantization_config", "compression_config"]) }
-    if choice.isForBlocks { config.append(Writing.blockQuantization) }
+  /// How the source's config says in which form the tensors are stored now.
+  func configRules(_ choice: EncodingChoice) -> [ConfigRule] {
+    var rules: [ConfigRule] = []
+    if !choice.keepsCodes { rules.append(.dropQuantization) }
+    if choice.isForBlocks { rules.append(.stateBlocks) }
     if case .plain(let dtype) = choice.rule.matrices, let name = dtype.torchName {
-      config.replace(["torch_dtype", "dtype"], by: name)
+      rules.append(.stateDType(name))
     }
-    return config.bytes
+    return rules
   }
 
   /// Config, tokenizer and what else a checkpoint folder holds beside the weights.
   mutating func copySmallFiles(
-    _ source: Checkpoint, _ choice: EncodingChoice
+    _ source: Checkpoint, _ rules: [ConfigRule]
   ) throws(Failure) {
     guard let folder = source.folder, folder.contains("config.json") else { return }
     let endings = [".json", ".txt", ".model", ".jinja", ".md", ".tiktoken", ".py"]
@@ -260,7 +248,9 @@ struct Writing {
     where endings.contains(where: { name.hasSuffix($0) }) && !name.hasSuffix(".index.json") {
       guard var bytes = try folder.bytes(of: name) else { continue }
       if name == "config.json" {
-        bytes = try configText(bytes, file: folder.path(of: name), choice)
+        var config = try ConfigText(bytes, file: folder.path(of: name))
+        config.apply(rules)
+        bytes = config.bytes
       }
       sidecars.append((name, bytes))
     }

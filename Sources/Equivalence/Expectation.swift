@@ -33,6 +33,10 @@ struct Expectation: Sendable {
   private(set) var makesCodes = false
   /// What the description of an AscendV1 folder states; nil for other checkpoints.
   let description: AscendDescription?
+  /// The names that the description should have and has; nil for other checkpoints.
+  private(set) var descriptionNames: (expected: String, found: String)?
+  /// What must have changed in the config.
+  private(set) var configRules: [ConfigRule] = []
 
   /// - Throws: `badInput` when the source cannot be read as a model of its kind.
   init(source: Checkpoint, converted: Checkpoint) throws(Failure) {
@@ -49,11 +53,11 @@ struct Expectation: Sendable {
   private init(source: Checkpoint, translated converted: Checkpoint) throws(Failure) {
     self.source = source
     self.converted = converted
-    let target = Target.all.first { $0.name.rawValue == converted.format.rawValue }
+    let target = Target.all.first { $0.spelling == converted.format.rawValue }
     guard let target else {
       throw Failure(
         .usage, "nothing is known of conversions to this format", file: converted.path,
-        expected: Target.all.map(\.name.rawValue).joined(separator: " or "),
+        expected: Target.all.map(\.spelling).joined(separator: " or "),
         found: converted.format.rawValue)
     }
     // A copy of codes and scales holds the source's own scales.
@@ -137,6 +141,15 @@ struct Expectation: Sendable {
     warnings = found.warnings
     keepsCodes = false
     self.description = description
+    var mindie: MindIETypes?
+    if description.variant == .mindie, let architecture, let config {
+      let told = try MindIETypes(
+        architecture, layerCount: try config.requiredCount(["num_hidden_layers", "n_layer"]),
+        model.tensors.map { ($0.name, $0.role, $0.type) })
+      configRules = told.configRules(architecture)
+      mindie = told
+    }
+    descriptionNames = (AscendDescription.fileName(mindie), description.fileName)
   }
 
   /// A model with tied embeddings may store them a second time, as the output head.

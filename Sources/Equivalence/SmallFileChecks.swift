@@ -1,3 +1,4 @@
+import Accelerators
 import ByteIO
 import TensorTypes
 import WeightFormats
@@ -20,6 +21,12 @@ extension Expectation {
       return
     }
     checkConfig(into: &report)
+    if let (expected, found) = descriptionNames {
+      report.findings.append(
+        Finding(
+          .smallFile, .file(expected), expected == found ? .pass : .fail, measured: found,
+          bound: expected))
+    }
     for name in Checkpoint.smallFiles {
       guard let expected = try from.bytes(of: name) else { continue }
       let found = try to.bytes(of: name)
@@ -41,11 +48,15 @@ extension Expectation {
 
   private func checkConfig(into report: inout VerificationReport) {
     // The caller has found both.
-    let expected = source.config?.object ?? JSONObject()
+    let expected = ConfigRule.applying(configRules, to: source.config?.object ?? JSONObject())
     let found = converted.config?.object ?? JSONObject()
     for member in expected.members where !Expectation.freeKeys.contains(member.key) {
       // Values that have been multiplied with their scales are not quantized any more.
-      if member.key == "quantization_config", !keepsCodes, found[member.key] == nil { continue }
+      if member.key == "quantization_config", !keepsCodes, found[member.key] == nil,
+        source.config?[member.key] == member.value
+      {
+        continue
+      }
       let value = found[member.key]
       let isSame = value.map { isSameJSON($0, member.value) } ?? false
       report.findings.append(

@@ -15,7 +15,7 @@ public struct PlanReport: Sendable {
   public var lines: [String] {
     var rows: [(String, String)] = []
     let search = plan.search == .thorough ? ", thorough search" : ""
-    rows.append(("target", "\(plan.target.name.rawValue), scheme \(plan.scheme.name)\(search)"))
+    rows.append(("target", "\(plan.target.spelling), scheme \(plan.scheme.name)\(search)"))
     if let architecture = plan.architecture { rows.append(("architecture", architecture.name)) }
     let sourceTensors = Amount.count(plan.source.tensors.count, of: "tensor")
     rows.append(
@@ -70,7 +70,7 @@ public struct PlanReport: Sendable {
 
   /// What a finished conversion prints.
   public var resultLine: String {
-    "wrote \(plan.destination.escapingControlCharacters): \(plan.target.name.rawValue) "
+    "wrote \(plan.destination.escapingControlCharacters): \(plan.target.spelling) "
       + "\(plan.scheme.name), \(Amount.count(plan.tensors.count, of: "tensor")), "
       + "\(Amount.count(plan.outputByteCount)) bytes"
   }
@@ -81,7 +81,7 @@ public struct PlanReport: Sendable {
       "schema": .text("port.plan/1"),
       "source": .text(plan.source.path),
       "output": .text(plan.destination),
-      "target": .text(plan.target.name.rawValue),
+      "target": .text(plan.target.spelling),
       "scheme": .text(plan.scheme.name),
       "search": .text(plan.search.rawValue),
       "architecture": plan.architecture.map { .text($0.name) },

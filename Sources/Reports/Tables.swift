@@ -52,7 +52,7 @@ public enum ListedTable: String, Sendable, CaseIterable {
         ["name", "runtime", "schemes", "source"],
         Target.all.map {
           [
-            $0.name.rawValue, $0.runtime, $0.schemes.map(\.name).joined(separator: " "), $0.source,
+            $0.spelling, $0.runtime, $0.schemes.map(\.name).joined(separator: " "), $0.source,
           ]
         }
       )
@@ -62,7 +62,7 @@ public enum ListedTable: String, Sendable, CaseIterable {
         Target.all.flatMap { target in
           ([target.defaultScheme] + target.schemes).map {
             [
-              target.name.rawValue, $0.name,
+              target.spelling, $0.name,
               $0 == target.defaultScheme ? "yes" : "",
             ]
           }
@@ -74,6 +74,7 @@ public enum ListedTable: String, Sendable, CaseIterable {
         Plan.phases.flatMap { phase in
           phase.rules.map { [phase.phase, $0.name, $0.fidelity.description, $0.law] }
         }
+          + ConfigRule.examples.map { ["config", $0.rule.name, "changes no weight", $0.rule.law] }
       )
     case .checks:
       (

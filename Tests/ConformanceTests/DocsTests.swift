@@ -14,10 +14,12 @@ import WeightFormats
     #expect(exists("docs/formats/\(name).md"))
   }
 
-  @Test(arguments: Target.all.map(\.name))
-  func everyTargetHasItsPageWithEveryScheme(_ name: Target.Name) throws {
-    let target = try Target.named(name.rawValue)
-    let page = read("docs/targets/\(name.rawValue).md")
+  @Test(arguments: Target.all.map(\.spelling))
+  func everyTargetHasItsPageWithEveryScheme(_ name: String) throws {
+    let target = try Target.named(name)
+    // Variants of one kind share a page.
+    let page = read("docs/targets/\(target.variant.map { "ascend-\($0)" } ?? name).md")
+    #expect(page.contains("`\(name)`"))
     let plain = target.schemes.filter { if case .mix = $0 { false } else { true } }
     for scheme in plain + [target.defaultScheme] {
       #expect(page.contains("| `\(scheme.name)` |"), "\(scheme.name)")
@@ -104,6 +106,13 @@ import WeightFormats
     let page = read("docs/adding-a-rule.md")
     for rule in RuleSet.canonicalise.rules {
       #expect(page.contains("| `\(rule.name)` | \(rule.law) | \(rule.fidelity) |"), "\(rule.name)")
+    }
+  }
+
+  @Test func everyRuleForConfigsStandsInTheTable() {
+    let page = read("docs/adding-a-rule.md")
+    for (rule, _, _) in ConfigRule.examples {
+      #expect(page.contains("| `\(rule.name)` | \(rule.law) |"), "\(rule.name)")
     }
   }
 

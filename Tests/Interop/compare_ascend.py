@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 import ascend_folder
 import ascend_judges
+import ascend_mindie
 import ascend_writer
 import checks
 
@@ -63,6 +64,15 @@ def compare(check, source, scheme, expected, out, *options, bounds=None, caches=
         check.that(f"{name}: the same in parts", same and parts.description == folder.description)
 
 
+def compare_mindie(check, source, scheme, out, *options):
+    """Converts for MindIE too, which wants the same tensors under other names."""
+    checks.port_convert(source.path, "ascend-910b", out / "same", "--quantize", scheme, *options)
+    folder = ascend_folder.Folder(out / "same")
+    for part, size in (("mindie", "4GiB"), ("mindie-parts", "60kB")):
+        checks.port_convert(source.path, "ascend-910b:mindie", out / part, "--quantize", scheme, "--shard-size", size, *options)
+        ascend_mindie.judge(check, f"{source.path.name} {scheme} {part}", source.config, folder, out / part)
+
+
 def calibration(source, form, out):
     """The input bounds of every linear as a calibration: JSON, safetensors, or a folder with msModelSlim's numbers."""
     if form == "json":
@@ -102,6 +112,11 @@ def main():
                     path = calibration(source, form, Path(temporary) / "calibration")
                     compare(check, source, scheme, expected, Path(temporary), "--calibration", str(path),
                             bounds=source.bounds, caches=ascend_writer.caches_of(source.shapes) if form == "folder" else None)
+                    if scheme == "w8a8" and form == "json":
+                        compare_mindie(check, source, scheme, Path(temporary), "--calibration", str(path))
+        if source.trained:
+            with check.group(f"{model} mindie"), tempfile.TemporaryDirectory() as temporary:
+                compare_mindie(check, source, "w8a8-dynamic", Path(temporary))
     check.finish()
 
 

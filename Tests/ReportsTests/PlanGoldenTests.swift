@@ -18,7 +18,7 @@ import WeightFormats
 
     var testDescription: String {
       [model, target, scheme ?? "lossless", shardByteLimit.map { "shards-of-\($0)" }]
-        .compactMap(\.self).joined(separator: ".")
+        .compactMap(\.self).joined(separator: ".").replacing(":", with: "-")
     }
   }
 
@@ -40,6 +40,7 @@ import WeightFormats
     Case(model: "tiny-deepseek-v3", target: "ascend-910c", scheme: "w8a8-dynamic"),
     Case(model: "tiny-deepseek-v3", target: "ascend-910b", scheme: "w4a8"),
     Case(model: "tiny-deepseek-v3", target: "ascend-910c", scheme: "w8a16-g32"),
+    Case(model: "tiny-deepseek-v3", target: "ascend-910c:mindie", scheme: nil),
   ]
 
   private static let fixtures = URL(fileURLWithPath: #filePath)

@@ -3,7 +3,8 @@ import TensorTypes
 
 /// `quant_model_description.json`: what type each tensor of a folder has.
 ///
-/// - Source: msmodelslim 26.1.0, `core/quant_service/modelslim_v1/save/ascendv1.py`.
+/// - Source: msmodelslim 26.1.0, `core/quant_service/modelslim_v1/save/ascendv1.py` and
+///   `mindie_format.py`.
 public struct AscendDescription: Sendable {
   /// The type of each tensor.
   public let types: [ByteString: AscendType]
@@ -11,10 +12,19 @@ public struct AscendDescription: Sendable {
   public let groupSize: Int
   /// Whether the runtime is told of int8 in the cache of keys and values.
   public let hasCache: Bool
+  public let fileName: String
+  public let variant: Target.Variant?
 
-  public static let fileName = "quant_model_description.json"
+  /// - Parameter mindie: what MindIE is told, for a folder that it reads.
+  public static func fileName(_ mindie: MindIETypes?) -> String {
+    "quant_model_description\(mindie.map { "_\($0.suffix)" } ?? "").json"
+  }
+
   /// What the names of weight files begin with.
-  public static let weights = "quant_model_weights"
+  public static func weights(_ mindie: MindIETypes?) -> String {
+    mindie.map { "quant_model_weight_\($0.suffix)" } ?? "quant_model_weights"
+  }
+
   /// - Units: bytes of payload of one part where the user does not say.
   public static let partByteLimit = 4 << 30
 
@@ -31,29 +41,33 @@ public struct AscendDescription: Sendable {
   ///
   /// - Parameter groupSize: columns that share a scale of W8A16; 0 when whole rows do.
   public static func text(
-    _ tensors: [(name: ByteString, type: AscendType)], groupSize: Int
+    _ tensors: [(name: ByteString, type: AscendType)], groupSize: Int,
+    _ mindie: MindIETypes? = nil
   ) -> [UInt8] {
     var writer = JSONWriter()
     writer.open("{")
-    for (key, text) in [
-      ("version", "1.0.0"), ("model_quant_type", AscendType.naming(tensors.map(\.type)).rawValue),
-    ] {
-      writer.key(ByteString(key), spaced: true)
-      writer.string(ByteString(text))
+    if mindie == nil {
+      writer.key("version", spaced: true)
+      writer.string("1.0.0")
     }
-    writer.key("group_size", spaced: true)
-    let sizes = tensors.lazy.map { $0.type.isMX ? 32 : $0.type == .w8a16 ? groupSize : 0 }
-    writer.integer(sizes.max() ?? 0)
-    if tensors.contains(where: { $0.type == .c8 }) {
-      for key in cacheKeys {
-        writer.key(key, spaced: true)
-        writer.string(ByteString(AscendType.c8.rawValue))
+    writer.key("model_quant_type", spaced: true)
+    let model = mindie?.linears ?? AscendType.naming(tensors.map(\.type))
+    writer.string(ByteString(model.rawValue))
+    if mindie == nil {
+      writer.key("group_size", spaced: true)
+      let sizes = tensors.lazy.map { $0.type.isMX ? 32 : $0.type == .w8a16 ? groupSize : 0 }
+      writer.integer(sizes.max() ?? 0)
+      if tensors.contains(where: { $0.type == .c8 }) {
+        for key in cacheKeys {
+          writer.key(key, spaced: true)
+          writer.string(ByteString(AscendType.c8.rawValue))
+        }
       }
-    }
-    for key: ByteString in ["metadata", "optional"] {
-      writer.key(key, spaced: true)
-      writer.open("{")
-      writer.close("}")
+      for key: ByteString in ["metadata", "optional"] {
+        writer.key(key, spaced: true)
+        writer.open("{")
+        writer.close("}")
+      }
     }
     for tensor in tensors.sorted(by: { $0.name < $1.name }) {
       writer.newline(indentation: 1)
@@ -67,15 +81,27 @@ public struct AscendDescription: Sendable {
 
   /// Reads the description of a folder; nil when it holds none.
   ///
-  /// - Throws: `badInput` for a description with types that are unknown.
+  /// - Throws: `badInput` for several descriptions, and for one with types that are unknown.
   public init?(of folder: Folder) throws(Failure) {
-    guard let json = try folder.json(AscendDescription.fileName) else { return nil }
+    let own = AscendDescription.fileName(nil)
+    let others = folder.names.filter {
+      $0.hasPrefix("quant_model_description_") && $0.hasSuffix(".json")
+    }
+    let names = (folder.contains(own) ? [own] : []) + others
+    guard let fileName = names.first, let json = try folder.json(fileName) else { return nil }
+    guard names.count == 1 else {
+      throw Failure(
+        .badInput, "the folder has several descriptions", file: folder.path, expected: "one",
+        found: names.joined(separator: ", "))
+    }
+    self.fileName = fileName
+    variant = fileName == own ? nil : .mindie
     var types: [ByteString: AscendType] = [:]
     func failure(
       _ message: String, _ key: ByteString, expected: String, _ value: JSON
     ) -> Failure {
       Failure(
-        .badInput, message, file: folder.path(of: AscendDescription.fileName), subject: .key(key),
+        .badInput, message, file: folder.path(of: fileName), subject: .key(key),
         expected: expected, found: value.string.map { "'\($0)'" } ?? "another value")
     }
     for member in json.object?.members ?? [] where !AscendDescription.globals.contains(member.key) {

@@ -116,6 +116,11 @@ public struct AscendScheme: Sendable, Hashable {
     AscendScheme(name: "w4a4-mxfp4", linears: .w4a4MXFP4, experts: .w4a4MXFP4),
   ]
 
+  /// Whether MindIE before 2.1.RC1 knows all its types; it loads unquantized models as they are.
+  var isForMindIE: Bool {
+    linears != .float && [linears, experts].allSatisfy(MindIETypes.known.contains)
+  }
+
   /// Other spellings.
   static let aliases = ["w4a8-dynamic": "w4a8"]
 
@@ -133,7 +138,7 @@ public struct AscendScheme: Sendable, Hashable {
 }
 
 extension Role {
-  fileprivate var isAttention: Bool {
+  var isAttention: Bool {
     switch self {
     case .attentionQuery, .attentionKey, .attentionValue, .attentionOutput, .attentionQueryDown,
       .attentionQueryUp, .attentionKeyValueDown:
