@@ -27,11 +27,13 @@ extension Checkpoint {
 
   /// The program from this checkpoint to a target's tensors, before any rewriting and casting.
   ///
-  /// - Parameter keepsCodes: whether quantized tensors stay codes and scales, where tensors keep
-  ///   their names; otherwise they are taken by their values.
+  /// - Parameters:
+  ///   - keepsCodes: whether quantized tensors stay codes and scales, where tensors keep their
+  ///     names; otherwise they are taken by their values.
+  ///   - reasons: why tensors are left out, by their names.
   /// - Throws: `badInput` when config and tensors do not fit each other or the target.
   public func model(
-    for target: Target, keepsCodes: Bool = false
+    for target: Target, keepsCodes: Bool = false, leavingOut reasons: [ByteString: String] = [:]
   ) throws(Failure) -> TargetModel {
     let order = conversionOrder
     let names = tensors.map { SourceTensor(name: $0.name, type: $0.type) }
@@ -54,7 +56,7 @@ extension Checkpoint {
             expected: "config.json beside the weights", found: "none")
         }
         return try huggingFaceToAscend(
-          names, ModelConfig(config, file: folder.path(of: "config.json")))
+          names, ModelConfig(config, file: folder.path(of: "config.json")), reasons)
       case (.gguf, .ascend910c), (.gguf, .ascend910b):
         throw Failure(
           .usage, "GGUF files are not converted to this target; --to safetensors comes first",
@@ -62,7 +64,8 @@ extension Checkpoint {
       case (.gguf, .gguf), (.safetensors, .safetensors):
         let quantization = keepsCodes ? nil : try SourceQuantization(of: self)
         return TargetModel(
-          model: try .identity(names, dequantizing: quantization), architecture: nil,
+          model: try .identity(names, dequantizing: quantization) { name, _ in reasons[name] },
+          architecture: nil,
           config: nil, warnings: [])
       }
     } catch {
@@ -80,7 +83,7 @@ extension Checkpoint {
 
   /// The tensors under their own names, in their own order, with their roles.
   private func huggingFaceToAscend(
-    _ names: [SourceTensor], _ config: ModelConfig
+    _ names: [SourceTensor], _ config: ModelConfig, _ reasons: [ByteString: String]
   ) throws(Failure) -> TargetModel {
     let architecture = try Architecture.of(config)
     guard architecture.mappings.contains(where: { $0.role == .feedForwardGate }) else {
@@ -96,7 +99,8 @@ extension Checkpoint {
       names, order: names.indices.filter { !others.contains($0) }, from: architecture.huggingFace,
       to: architecture.huggingFace, expertCount: try architecture.expertCount(config),
       expertOrder: architecture.expertOrder, heads: try architecture.headCounts(config),
-      dequantizing: try SourceQuantization(of: self))
+      dequantizing: try SourceQuantization(of: self)
+    ) { name, _ in reasons[name] }
     try model.keep(caches, of: names)
     try model.checkLayersAreComplete(
       try config.requiredCount(["num_hidden_layers", "n_layer"]), architecture)
@@ -114,8 +118,8 @@ extension Checkpoint {
       expertCount: try architecture.expertCount(config), expertOrder: architecture.expertOrder,
       heads: try architecture.headCounts(config), literals: try architecture.literals(config),
       dequantizing: try SourceQuantization(of: self)
-    ) { role in
-      guard architecture.predictsFurtherTokens, role.bindings.layer ?? 0 >= layerCount else {
+    ) { _, role in
+      guard architecture.predictsFurtherTokens, role?.bindings.layer ?? 0 >= layerCount else {
         return nil
       }
       return "the runtime does not predict further tokens"

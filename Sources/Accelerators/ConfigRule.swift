@@ -9,6 +9,8 @@ public enum ConfigRule: Sendable, Hashable {
   case stateBlocks
   /// Matrices have the dtype that torch gives this name.
   case stateDType(String)
+  /// There are no layers that predict further tokens.
+  case dropNextTokens
   /// What MindIE calls the models of DeepSeek.
   case nameMindIEModel
   /// How MindIE's layers are quantized.
@@ -29,6 +31,7 @@ public enum ConfigRule: Sendable, Hashable {
     case .dropQuantization: "drop-quantization"
     case .stateBlocks: "state-blocks"
     case .stateDType: "state-dtype"
+    case .dropNextTokens: "drop-next-tokens"
     case .nameMindIEModel: "name-mindie-model"
     case .stateMindIETypes: "state-mindie-types"
     }
@@ -41,6 +44,8 @@ public enum ConfigRule: Sendable, Hashable {
       "quantization_config and compression_config are left out when tensors hold values"
     case .stateBlocks: "quantization_config is DeepSeek's when projections become FP8 blocks"
     case .stateDType: "torch_dtype and dtype are those of the scheme when it has one for matrices"
+    case .dropNextTokens:
+      "num_nextn_predict_layers is 0 when layers that predict further tokens are left out"
     case .nameMindIEModel: "model_type is deepseekv2 for MindIE's DeepSeek"
     case .stateMindIETypes:
       "quantize, mla_quantize, mtp_quantize and quantization_config say what MindIE's layers are"
@@ -53,6 +58,7 @@ public enum ConfigRule: Sendable, Hashable {
     case .stateBlocks: [.add("quantization_config", ConfigRule.blocks)]
     case .stateDType(let name):
       [.replace("torch_dtype", .text(name)), .replace("dtype", .text(name))]
+    case .dropNextTokens: [.replace("num_nextn_predict_layers", .integer(0))]
     case .nameMindIEModel: [.replace("model_type", .text("deepseekv2"))]
     case .stateMindIETypes(let types): types.edits
     }
@@ -84,6 +90,9 @@ public enum ConfigRule: Sendable, Hashable {
     (
       .stateDType("float16"), #"{"torch_dtype": "bfloat16", "dtype":"bfloat16"}"#,
       #"{"torch_dtype": "float16", "dtype":"float16"}"#
+    ),
+    (
+      .dropNextTokens, #"{"num_nextn_predict_layers": 1}"#, #"{"num_nextn_predict_layers": 0}"#
     ),
     (
       .nameMindIEModel, #"{"model_type": "deepseek_v3"}"#, #"{"model_type": "deepseekv2"}"#

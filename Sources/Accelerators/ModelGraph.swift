@@ -27,8 +27,8 @@ public struct HeadCounts: Sendable, Hashable {
   }
 }
 
-/// Which of a model's tensors are left out, and why.
-public typealias DropRule = @Sendable (RoleInstance) -> String?
+/// Which of a model's tensors are left out, and why; the role is nil where names stay as they are.
+public typealias DropRule = @Sendable (ByteString, RoleInstance?) -> String?
 
 /// The program from a source checkpoint to a target's tensors, before any rewriting and casting:
 /// each output of `graph` computes the values of one tensor to be written.
@@ -45,11 +45,16 @@ public struct ModelGraph: Sendable {
   ///   their own.
   public static func identity(
     _ sources: [SourceTensor], order: [Int]? = nil,
-    dequantizing quantization: SourceQuantization? = nil
+    dequantizing quantization: SourceQuantization? = nil,
+    dropping rule: DropRule = { _, _ in nil }
   ) throws(Failure) -> ModelGraph {
     var model = ModelGraph(graph: WeightGraph(sources: sources.map(\.type)))
     for number in order ?? Array(sources.indices) {
       if model.passesOver(number, quantization) { continue }
+      if let reason = rule(sources[number].name, nil) {
+        model.drop(number, because: reason, quantization)
+        continue
+      }
       model.append(sources[number].name, try model.load(number, quantization), nil)
     }
     return model
@@ -99,7 +104,7 @@ public struct ModelGraph: Sendable {
     _ sources: [SourceTensor], order: [Int], from: Dialect, to: Dialect, expertCount: Int?,
     expertOrder: [Role], heads: HeadCounts?,
     literals: [(role: RoleInstance, literal: Literal)] = [],
-    dequantizing quantization: SourceQuantization? = nil, dropping rule: DropRule = { _ in nil }
+    dequantizing quantization: SourceQuantization? = nil, dropping rule: DropRule = { _, _ in nil }
   ) throws(Failure) -> ModelGraph {
     var model = ModelGraph(graph: WeightGraph(sources: sources.map(\.type)))
     for (role, literal) in literals {
@@ -167,7 +172,8 @@ public struct ModelGraph: Sendable {
     case .dropped(let drop):
       self.drop(number, because: drop.reason, quantization)
     case .tensor(let mappings, let bindings):
-      if let reason = isDropped(RoleInstance(role: mappings[0].role, bindings: bindings)) {
+      let role = RoleInstance(role: mappings[0].role, bindings: bindings)
+      if let reason = isDropped(tensor.name, role) {
         return drop(number, because: reason, quantization)
       }
       let load = try load(number, quantization)

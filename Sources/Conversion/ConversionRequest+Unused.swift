@@ -5,7 +5,8 @@ extension ConversionRequest {
   /// What is asked for and changes nothing, such as a misspelt name.
   ///
   /// - Parameter tensors: those to be written.
-  func unused(by scheme: Scheme, _ tensors: [Plan.Tensor]) -> [String] {
+  func unused(by program: Program, _ tensors: [Plan.Tensor]) -> [String] {
+    let scheme = program.scheme
     var warnings: [String] = []
     func check(_ names: Glob, _ option: String) {
       guard !tensors.contains(where: { names.matches($0.name) }) else { return }
@@ -26,6 +27,13 @@ extension ConversionRequest {
     let isCalibrated = tensors.contains { CalibratedSetting(of: $0.name) != nil }
     if let calibration, !isCalibrated {
       warnings.append("the calibration '\(calibration.path)' is used for no layer")
+    }
+    if let nextTokens, program.nextTokens.isEmpty {
+      warnings.append(
+        "--mtp \(nextTokens.rawValue) changes nothing: "
+          + (nextTokens == .merge
+            ? "no layer holds copies of embedding and head"
+            : "no layer predicts further tokens"))
     }
     return warnings
   }

@@ -26,6 +26,7 @@ extension Plan {
     replaces: Bool, cancellation: Cancellation,
     progress: @escaping @Sendable (_ writtenByteCount: Int) -> Void = { _ in }
   ) throws(Failure) {
+    try checkCopies(cancellation)
     let transaction = try OutputTransaction(
       destination, shape: isFolder ? .folder : .files, replaces: replaces)
     var outputs: [OutputFile] = []
@@ -42,6 +43,28 @@ extension Plan {
     try source.checkUnchanged()
     if cancellation.isCancelled { throw interrupted() }
     try transaction.commit()
+  }
+
+  /// - Throws: `badInput` for a tensor that was to be left out and is no copy.
+  private func checkCopies(_ cancellation: Cancellation) throws(Failure) {
+    for pair in copies {
+      let (copy, original) = (source.tensors[pair.copy], source.tensors[pair.original])
+      let files = (source.files[copy.file].source, source.files[original.file].source)
+      for start in stride(from: 0, to: copy.byteCount, by: 1 << 18) {
+        if cancellation.isCancelled { throw interrupted() }
+        let count = min(1 << 18, copy.byteCount - start)
+        let bytes = try files.0.bytes(at: copy.offset + start, count: count)
+        let others = try files.1.bytes(at: original.offset + start, count: count)
+        guard let first = zip(bytes, others).enumerated().first(where: { $1.0 != $1.1 }) else {
+          continue
+        }
+        throw Failure(
+          .badInput, "the tensor is no copy of another; --mtp keep leaves it in",
+          file: files.0.name, subject: .tensor(copy.name),
+          offset: copy.offset + start + first.offset, expected: "the bytes of '\(original.name)'",
+          found: "\(first.element.0) instead of \(first.element.1)")
+      }
+    }
   }
 
   private func interrupted() -> Failure {

@@ -26,6 +26,12 @@ public struct Plan: Sendable {
     public let byteCount: Int
   }
 
+  /// A source tensor that should hold the same bytes as another.
+  public struct Copy: Sendable, Hashable {
+    public let copy: Int
+    public let original: Int
+  }
+
   /// One file to be written: framing and tensors, or given bytes.
   public struct File: Sendable {
     /// The name in the output folder, or the whole path of an output that is no folder.
@@ -48,6 +54,8 @@ public struct Plan: Sendable {
   public let isFolder: Bool
   /// Source tensors that are not written, each with the reason.
   public let dropped: [(name: ByteString, reason: String)]
+  /// Source tensors that are left out if they are equal byte for byte to others, as positions.
+  public let copies: [Copy]
   public let warnings: [String]
   /// How the scales of blocks are chosen.
   public let search: BlockSearch

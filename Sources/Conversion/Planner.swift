@@ -27,6 +27,8 @@ public struct ConversionRequest: Sendable {
   public var importance: ImportanceMatrix?
   /// How the inputs of layers are quantized, for static activations.
   public var calibration: Calibration?
+  /// What becomes of layers that predict further tokens; nil for what the target does.
+  public var nextTokens: NextTokenChoice?
   public var destination: String
   /// - Units: bytes of payload in one file; nil for no limit.
   public var shardByteLimit: Int?
@@ -86,6 +88,7 @@ extension Plan {
     sidecars = writing.sidecars
     destination = request.destination
     isFolder = writing.isFolder
+    copies = program.nextTokens.copies
     dropped = program.dropped.map { (source.tensors[$0.source].name, $0.reason) }
     search = request.search
     allowsNonfinite = request.allowsNonfinite
@@ -99,7 +102,7 @@ extension Plan {
         offset: writing.files[place.file].framing.offsets[place.position],
         byteCount: type.byteCount!)  // the framing has checked it
     }
-    warnings = program.warnings + writing.warnings + request.unused(by: program.scheme, tensors)
+    warnings = program.warnings + writing.warnings + request.unused(by: program, tensors)
     memory = try MemoryPlan.fitting(
       tensors.map(\.pieces), of: source,
       headerByteCount: files.reduce(0) { $0 + $1.framing.prefix.count }

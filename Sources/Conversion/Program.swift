@@ -10,6 +10,7 @@ struct Program {
   private(set) var graph: WeightGraph
   let architecture: Architecture?
   let config: ModelConfig?
+  let nextTokens: LeftOut
   /// Source tensors that are not written, each with the reason.
   let dropped: [(source: Int, reason: String)]
   let warnings: [String]
@@ -26,7 +27,10 @@ struct Program {
   ///   converted.
   init(_ source: Checkpoint, _ request: ConversionRequest) throws(Failure) {
     scheme = try request.target.scheme(named: request.scheme)
-    let model = try source.model(for: request.target, keepsCodes: request.keepsCodes(scheme))
+    nextTokens = try request.nextTokensLeftOut(of: source)
+    let model = try source.model(
+      for: request.target, keepsCodes: request.keepsCodes(scheme),
+      leavingOut: nextTokens.reasons)
     architecture = model.architecture
     config = model.config
     dropped = model.model.dropped

@@ -44,7 +44,7 @@ extension Writing {
         AscendDescription.text(
           zip(tensors, types).map { ($0.name, $1) }, groupSize: program.groupSize, mindie)
       ))
-    var rules = configRules(program.choice)
+    var rules = configRules(program)
     if let mindie, let architecture = program.architecture {
       rules += mindie.configRules(architecture)
     }

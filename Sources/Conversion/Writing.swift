@@ -197,7 +197,7 @@ struct Writing {
     if source.format == .gguf {
       try writeConfig(source, program, tensors)
     } else {
-      try copySmallFiles(source, configRules(program.choice))
+      try copySmallFiles(source, configRules(program))
     }
   }
 
@@ -228,8 +228,9 @@ struct Writing {
   }
 
   /// How the source's config says in which form the tensors are stored now.
-  func configRules(_ choice: EncodingChoice) -> [ConfigRule] {
-    var rules: [ConfigRule] = []
+  func configRules(_ program: Program) -> [ConfigRule] {
+    let choice = program.choice
+    var rules = program.nextTokens.configRules
     if !choice.keepsCodes { rules.append(.dropQuantization) }
     if choice.isForBlocks { rules.append(.stateBlocks) }
     if case .plain(let dtype) = choice.rule.matrices, let name = dtype.torchName {

@@ -12,10 +12,15 @@ struct Expectation: Sendable {
     let name: ByteString
     let node: NodeID
     let role: RoleInstance?
+    /// The tensor that holds its values in its place; nil where it is its own.
+    var sharing: ByteString?
     /// Why its values cannot be told from the source alone; nil where they can.
     var unknown: String?
     /// What kind of number the values are that only a calibration can tell; nil for others.
     var calibrated: CalibratedSetting?
+
+    /// The name of the tensor that holds its values.
+    var storedName: ByteString { sharing ?? name }
   }
 
   let source: Checkpoint
@@ -23,7 +28,7 @@ struct Expectation: Sendable {
   var graph: WeightGraph
   var tensors: [Tensor]
   /// Source tensors that are not needed, each with the reason.
-  let dropped: [(source: Int, reason: String)]
+  private(set) var dropped: [(source: Int, reason: String)]
   let architecture: Architecture?
   let config: ModelConfig?
   let warnings: [String]
@@ -47,6 +52,7 @@ struct Expectation: Sendable {
     } else {
       self = try Expectation(source: source, translated: converted)
     }
+    leaveOutNextTokens()
   }
 
   /// What a checkpoint of whole tensors should hold.
@@ -150,6 +156,36 @@ struct Expectation: Sendable {
       mindie = told
     }
     descriptionNames = (AscendDescription.fileName(mindie), description.fileName)
+  }
+
+  /// Layers that predict further tokens may be left out as a whole, and their copies of embedding
+  /// and head may be those of the model.
+  private mutating func leaveOutNextTokens() {
+    guard converted.format == .safetensors else { return }
+    let layers = NextTokenLayers(of: source)
+    var originals: [ByteString: ByteString?] = [:]
+    for tensor in layers.tensors { originals[tensor.name] = .some(tensor.original) }
+    func isOfLayers(_ tensor: Tensor) -> Bool {
+      if let role = tensor.role { return role.bindings.layer ?? 0 >= layers.firstLayer }
+      return graph.loads(of: tensor.node).contains { originals[source.tensors[$0].name] != nil }
+    }
+    let own = tensors.indices.filter { isOfLayers(tensors[$0]) }
+    if !own.isEmpty, own.allSatisfy({ converted[tensors[$0].name] == nil }) {
+      for number in source.tensors.indices where originals[source.tensors[number].name] != nil {
+        dropped.append((number, NextTokenLayers.dropReason))
+      }
+      let gone = Set(own)
+      tensors = tensors.indices.filter { !gone.contains($0) }.map { tensors[$0] }
+      configRules.append(.dropNextTokens)
+      return
+    }
+    for position in own where converted[tensors[position].name] == nil {
+      guard let original = originals[tensors[position].name] ?? nil,
+        let number = source.position(of: tensors[position].name)
+      else { continue }
+      tensors[position].sharing = original
+      dropped.append((number, NextTokenLayers.mergeReason(original)))
+    }
   }
 
   /// A model with tied embeddings may store them a second time, as the output head.

@@ -6,12 +6,12 @@ import WeightFormats
 extension Expectation {
   /// Checks names, coverage, shapes and types of all tensors.
   func checkTensors(into report: inout VerificationReport) {
-    let expected = Set(tensors.map(\.name))
+    let expected = Set(tensors.map(\.storedName))
     let extra = converted.tensors.filter { !expected.contains($0.name) }
-    let missing = tensors.filter { converted[$0.name] == nil }
+    let missing = tensors.filter { converted[$0.storedName] == nil }
     for tensor in tensors {
       let subject = Finding.Subject.tensor(tensor.name)
-      guard let found = converted[tensor.name] else {
+      guard let found = converted[tensor.storedName] else {
         report.findings.append(
           Finding(
             .tensorPresent, subject, .fail, measured: "0",

@@ -90,7 +90,7 @@ extension Expectation {
     let numbers = [ByteString: Int](
       uniqueKeysWithValues: converted.tensors.enumerated().map { ($1.name, $0) })
     for tensor in tensors {
-      guard let number = numbers[tensor.name] else { continue }
+      guard let number = numbers[tensor.storedName] else { continue }
       let found = converted.tensors[number].type
       guard found.shape.elementCount == type(tensor).shape.elementCount,
         found.shape.rowLength == type(tensor).shape.rowLength

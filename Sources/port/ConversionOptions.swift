@@ -51,6 +51,13 @@ struct ConversionOptions: ParsableArguments {
 
   @Option(
     help: """
+      What becomes of layers that predict further tokens: keep, drop, or merge, which leaves out \
+      their copies of embedding and head. Without it, what the target's runtime can use is kept.
+      """)
+  var mtp: NextTokenChoice?
+
+  @Option(
+    help: """
       How the scales of blocks are chosen: as llama.cpp does, or with less error and more time.
       """)
   var search = BlockSearch.reference
@@ -80,6 +87,7 @@ struct ConversionOptions: ParsableArguments {
     request.mixOptions.embeddingType = try embeddingType.map(request.target.typeOfOne)
     request.importance = try imatrix.map(ImportanceMatrix.init(path:))
     request.calibration = try calibration.map(Calibration.init(path:))
+    request.nextTokens = mtp
     request.search = search
     request.allowsNonfinite = allowNonfinite
     request.allowsRequantizing = allowRequantize
@@ -88,6 +96,7 @@ struct ConversionOptions: ParsableArguments {
 }
 
 extension BlockSearch: ExpressibleByArgument {}
+extension NextTokenChoice: ExpressibleByArgument {}
 
 extension Target {
   /// The type that an option for one tensor names.

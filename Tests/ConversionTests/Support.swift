@@ -129,7 +129,7 @@ func plan(
     source: source, target: try Target.named("safetensors"), scheme: .lossless, architecture: nil,
     graph: graph, firings: [], tensors: tensors,
     files: [Plan.File(name: destination, framing: framing)], sidecars: [],
-    destination: destination, isFolder: false, dropped: [], warnings: [],
+    destination: destination, isFolder: false, dropped: [], copies: [], warnings: [],
     search: .reference, allowsNonfinite: true,
     memory: MemoryPlan(
       jobs: jobs, unitElementLimit: unitElementLimit, workerByteCount: sizes.byteCount,

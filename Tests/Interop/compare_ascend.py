@@ -73,6 +73,29 @@ def compare_mindie(check, source, scheme, out, *options):
         ascend_mindie.judge(check, f"{source.path.name} {scheme} {part}", source.config, folder, out / part)
 
 
+def compare_ahead(check, source, out):
+    """Layers for the tokens after the next are dropped, or lose what they only repeat; the rest is as ever."""
+    same = None
+    repeated = {"embed_tokens.weight": "model.embed_tokens.weight", "shared_head.head.weight": "lm_head.weight"}
+    for choice in ("keep", "drop", "merge"):
+        name = f"{source.path.name} {choice}"
+        checks.port_convert(source.path, "ascend-910c", out / choice, "--mtp", choice)
+        folder = ascend_folder.Folder(out / choice)
+        same = same or folder
+        left = {n for n in same.tensors if ahead(source, n) and (
+            choice == "drop" or choice == "merge" and n.split(".", 3)[3] in repeated)}
+        check.that(f"{name}: something is left out", bool(left) == (choice != "keep"), sorted(left)[:4])
+        check.same(f"{name}: tensors", sorted(same.tensors.keys() - left), sorted(folder.tensors))
+        check.same(f"{name}: described tensors", sorted(folder.tensors), sorted(folder.types))
+        check.that(f"{name}: values", all(torch.equal(same.tensors[n], t) for n, t in folder.tensors.items()))
+        if choice == "merge":
+            check.that(f"{name}: copies", all(
+                torch.equal(source.tensors[n], source.tensors[repeated[n.split(".", 3)[3]]]) for n in left))
+        config = {key: value for key, value in source.config.items() if key != "quantization_config"}
+        config["num_nextn_predict_layers"] *= choice != "drop"
+        check.that(f"{name}: config.json", folder.config == config, folder.config.get("num_nextn_predict_layers"))
+
+
 def calibration(source, form, out):
     """The input bounds of every linear as a calibration: JSON, safetensors, or a folder with msModelSlim's numbers."""
     if form == "json":
@@ -114,6 +137,9 @@ def main():
                             bounds=source.bounds, caches=ascend_writer.caches_of(source.shapes) if form == "folder" else None)
                     if scheme == "w8a8" and form == "json":
                         compare_mindie(check, source, scheme, Path(temporary), "--calibration", str(path))
+        if source.config.get("num_nextn_predict_layers"):
+            with check.group(f"{model} mtp"), tempfile.TemporaryDirectory() as temporary:
+                compare_ahead(check, source, Path(temporary))
         if source.trained:
             with check.group(f"{model} mindie"), tempfile.TemporaryDirectory() as temporary:
                 compare_mindie(check, source, "w8a8-dynamic", Path(temporary))
