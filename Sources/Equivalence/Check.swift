@@ -12,6 +12,7 @@ public struct Check: Sendable {
     case tokenizer
     case config
     case smallFile = "small-file"
+    case descriptionEntry = "description-entry"
     case bitExact = "bit-exact"
     case correctlyRounded = "correctly-rounded"
     case exactValue = "exact-value"
@@ -69,6 +70,13 @@ public struct Check: Sendable {
     Check(
       .smallFile, .structure, metric: "the content of the file", bound: "the source's",
       because: "tokenizer and settings files hold nothing that a conversion changes"),
+    Check(
+      .descriptionEntry, .structure,
+      metric: "the tensor's type in the description of an AscendV1 folder",
+      bound: "one for each tensor, and the same for what the runtime joins",
+      because:
+        "the runtime makes every layer by the type of its weight, and joins gate and up, query, key "
+        + "and value, and experts into one layer"),
     Check(
       .bitExact, .values, metric: "elements or blocks whose bytes differ", bound: "0",
       because: "moving elements of one encoding changes no bit"),

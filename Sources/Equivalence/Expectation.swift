@@ -112,7 +112,7 @@ struct Expectation: Sendable {
     let found = try source.model(for: Target.named(Target.Name.ascend910c.rawValue))
     let dtype = found.config?.json["torch_dtype"] ?? found.config?.json["dtype"]
     let model = try AscendModel(
-      found.model, types: found.model.graph.outputs.map { description.types[$0.name] ?? .float },
+      found.model, types: found.model.graph.outputs.map { description.type(of: $0.name) ?? .float },
       groupSize: description.groupSize, storesBits: dtype?.string == "float16",
       caches: { (name, channelCount) in
         let values = converted[name].flatMap { try? converted.numbers(of: $0) }
@@ -226,6 +226,17 @@ extension Checkpoint {
     guard let tensor = self[ByteString(name)], tensor.type.encoding == .f32, tensor.byteCount == 4
     else { return nil }
     return try numbers(of: tensor).first
+  }
+}
+
+extension AscendDescription {
+  /// The type of a weight; where it has no entry, that of what stands beside it.
+  func type(of weight: ByteString) -> AscendType? {
+    if let type = types[weight] { return type }
+    guard weight.hasSuffix(".weight") else { return nil }
+    let base = weight.text.dropLast("weight".utf8.count)
+    return AscendMatrix.Part.allCases.lazy.compactMap { types[ByteString(base + $0.rawValue)] }
+      .first { $0 != .float }
   }
 }
 

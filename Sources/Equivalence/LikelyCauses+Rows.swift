@@ -75,6 +75,12 @@ extension LikelyCauses {
   private func causeInElements(_ suspect: Suspect, _ probe: Probe) -> String? {
     let count = probe.expected.count
     guard count == suspect.shape.rowLength else { return nil }
+    for shift in 1..<max(1, count) where probe.found[0] == probe.expected[shift] {
+      let shifted = Array(probe.expected[shift...] + probe.expected[..<shift])
+      if isClose(shifted, probe.found, suspect.tolerance) {
+        return "elements are shifted: element 0 holds element \(shift)"
+      }
+    }
     for length in headLengths(count) {
       let halves = (0..<count).map { probe.expected[deinterleaved($0, length)] }
       if isClose(halves, probe.found, suspect.tolerance) {

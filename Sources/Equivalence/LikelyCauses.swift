@@ -25,6 +25,7 @@ struct LikelyCauses {
     guard budget > 0, suspect.elementCount > 0, metrics.comparedCount > 0 else { return nil }
     budget -= 1
     if let cause = try causeInRounding(suspect) { return cause }
+    if let cause = try causeInCodes(suspect) { return cause }
     if let cause = try causeInBits(suspect) { return cause }
     guard let probe = try probe(suspect) else { return nil }
     if let cause = try causeInZeros(suspect) { return cause }
@@ -32,6 +33,7 @@ struct LikelyCauses {
     if let cause = try causeInRows(suspect, probe) { return cause }
     if let cause = try causeInTransposition(suspect, probe) { return cause }
     if let cause = try causeInOffsets(suspect, probe) { return cause }
+    if let cause = causeInInversion(suspect, probe) { return cause }
     if let cause = causeInScale(suspect, probe) { return cause }
     if let cause = try causeInBlockScales(suspect, probe) { return cause }
     if let cause = try causeInStorage(suspect, probe) { return cause }
@@ -53,7 +55,7 @@ struct LikelyCauses {
       self.pair = pair
       self.metrics = metrics
       let type = causes.expectation.converted.tensors[pair.converted].type
-      shape = type.shape
+      shape = type.shape.withoutColumn
       encoding = type.encoding
       switch pair.law {
       case .blocks(let law): tolerance = min(0.5, law.noiseBound)
@@ -112,7 +114,8 @@ struct LikelyCauses {
   func expected(_ pair: Comparison.Pair, row: Int, count: Int = probeLength) throws(Failure)
     -> [Double]
   {
-    let elements = elements(expectation.graph[pair.node].type.shape, row, count)
+    let shape = expectation.graph[pair.node].type.shape.withoutColumn
+    let elements = elements(shape, row, count)
     return try comparison.evaluation.values(pair.node, elements: elements)
   }
 
@@ -120,7 +123,7 @@ struct LikelyCauses {
   func found(_ pair: Comparison.Pair, row: Int, count: Int = probeLength) throws(Failure)
     -> [Double]
   {
-    let shape = expectation.converted.tensors[pair.converted].type.shape
+    let shape = expectation.converted.tensors[pair.converted].type.shape.withoutColumn
     return try comparison.converted.values(
       of: pair.converted, elements: elements(shape, row, count))
   }
@@ -160,7 +163,7 @@ struct LikelyCauses {
   ) throws(Failure) -> String? {
     var tried = 0
     for (position, other) in pairs.enumerated() where position != suspect.position {
-      guard expectation.graph[other.node].type.shape == suspect.shape, tried < 4096,
+      guard expectation.graph[other.node].type.shape.withoutColumn == suspect.shape, tried < 4096,
         other.node != suspect.pair.node
       else { continue }
       tried += 1
@@ -168,8 +171,9 @@ struct LikelyCauses {
       guard isClose(start, Array(probe.found.prefix(256)), suspect.tolerance),
         isClose(try expected(other, row: probe.row), probe.found, suspect.tolerance)
       else { continue }
-      let isMutual = isClose(
-        probe.expected, try found(other, row: probe.row), max(suspect.tolerance, 0.02))
+      // Whole numbers of different tensors may be near one another.
+      let tolerance = suspect.encoding.isWhole ? suspect.tolerance : max(suspect.tolerance, 0.02)
+      let isMutual = isClose(probe.expected, try found(other, row: probe.row), tolerance)
       if isMutual { return "it is exchanged with '\(other.name)'" }
       let layers = (suspect.pair.name.layerNumber, other.name.layerNumber)
       if let own = layers.0, let source = layers.1, own != source {
@@ -247,5 +251,13 @@ struct LikelyCauses {
     }
     // Rows of zeros are like every other row of zeros.
     return norm > 0 ? error <= tolerance * tolerance * norm : error == 0 && a == b
+  }
+}
+
+extension Shape {
+  /// The shape of a column as that of a vector: scales of rows are looked at together.
+  var withoutColumn: Shape {
+    guard rank == 2, axes[1] == 1 else { return self }
+    return Shape([axes[0]])
   }
 }

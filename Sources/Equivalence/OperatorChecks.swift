@@ -107,7 +107,7 @@ extension Expectation {
         [CodedLayer(matrix: $0, product: .fp8Blocks)]
       } ?? []
     }
-    guard let type = description.types[tensor.name] else { return [] }
+    guard let type = description.type(of: tensor.name) else { return [] }
     let matrix: AscendMatrix
     do throws(Failure) {
       matrix = try AscendMatrix(

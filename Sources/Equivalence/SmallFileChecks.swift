@@ -50,13 +50,12 @@ extension Expectation {
     // The caller has found both.
     let expected = ConfigRule.applying(configRules, to: source.config?.object ?? JSONObject())
     let found = converted.config?.object ?? JSONObject()
+    // Whether a rule of the target says what it should be.
+    let isStated =
+      expected["quantization_config"] != source.config?["quantization_config"]
+    if !isStated { checkQuantization(found["quantization_config"], into: &report) }
     for member in expected.members where !Expectation.freeKeys.contains(member.key) {
-      // Values that have been multiplied with their scales are not quantized any more.
-      if member.key == "quantization_config", !keepsCodes, found[member.key] == nil,
-        source.config?[member.key] == member.value
-      {
-        continue
-      }
+      if member.key == "quantization_config", !keepsCodes, !isStated { continue }
       let value = found[member.key]
       let isSame = value.map { isSameJSON($0, member.value) } ?? false
       report.findings.append(
@@ -66,13 +65,36 @@ extension Expectation {
     }
     for member in found.members
     where expected[member.key] == nil && !Expectation.freeKeys.contains(member.key)
-      && !(makesCodes && member.key == "quantization_config")
+      && (keepsCodes || member.key != "quantization_config")
     {
       report.findings.append(
         Finding(
           .config, .key(member.key), .fail, measured: summary(member.value),
           bound: "nothing: the source does not have it", likelyCause: "the key was added"))
     }
+  }
+}
+
+extension Expectation {
+  /// Checks what a config says of codes that are not the source's: blocks of FP8 must be stated, and
+  /// nothing else may be.
+  private func checkQuantization(_ found: JSON?, into report: inout VerificationReport) {
+    guard !keepsCodes, found != nil || makesCodes else { return }
+    let isRight =
+      makesCodes
+      ? found?["quant_method"]?.string == "fp8"
+        && found?["weight_block_size"]?.array?.compactMap(\.integer) == [128, 128]
+      : false
+    report.findings.append(
+      Finding(
+        .config, .key("quantization_config"), isRight ? .pass : .fail,
+        measured: found.map(summary) ?? "nothing",
+        bound: makesCodes ? "fp8 in blocks of 128 × 128" : "nothing",
+        likelyCause: isRight
+          ? nil
+          : makesCodes
+            ? "the runtime would not know the scales"
+            : "the source's key was left: the runtime would look for the source's codes"))
   }
 }
 

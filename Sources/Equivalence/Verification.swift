@@ -22,6 +22,7 @@ public enum Verification {
     var report = VerificationReport(source: source.path, converted: converted.path, request)
     let expectation = try Expectation(source: source, converted: converted)
     report.notes += expectation.warnings
+    expectation.checkDescriptionEntries(into: &report)
     expectation.checkTensors(into: &report)
     expectation.checkMetadata(into: &report)
     expectation.checkDescription(into: &report)

@@ -37,6 +37,7 @@ import WeightFormats
       findings += try verify(mixtral, scratch.path + "/structure.gguf", structure).findings
     }
     findings += try verify(mixtral, try brokenFolder(of: mixtral, scratch)).findings
+    findings += try describedWrongly(mixtral, scratch)
     findings += try uncovered(mixtral, try scratch.convert(mixtral, "f32"))
     findings += try widened(scratch)
     findings += try calibrated(scratch)
@@ -79,6 +80,20 @@ import WeightFormats
         .write(to: url, atomically: true, encoding: .utf8)
     }
     return folder
+  }
+
+  /// An AscendV1 folder whose description lacks an entry.
+  private static func describedWrongly(
+    _ model: String, _ scratch: Scratch
+  ) throws -> [Finding] {
+    let folder = try scratch.convert(model, to: "ascend-910c")
+    var edited = try EditedCheckpoint(folder)
+    edited.editEntry("model.layers.0.self_attn.q_proj.weight", nil)
+    try edited.write(scratch.path + "/described")
+    let report = try verify(
+      model, scratch.path + "/described", VerificationRequest(level: .structure, jobs: 1))
+    #expect(report.failures.count == 1, report.summary)
+    return report.findings
   }
 
   /// What is found when the graph forgets a source tensor.

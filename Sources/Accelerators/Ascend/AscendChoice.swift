@@ -123,7 +123,7 @@ public struct AscendChoice: Sendable {
 
 extension Role {
   /// What the runtime joins with this layer; nil for none.
-  fileprivate var ascendGroup: String? {
+  public var ascendGroup: String? {
     switch self {
     case .attentionQuery, .attentionKey, .attentionValue: "queries, keys and values"
     case .attentionQueryDown, .attentionKeyValueDown: "down-projections of attention"

@@ -142,7 +142,7 @@ struct StoredNoise: Sendable {
 
 extension QuantScheme {
   /// The scale of values whose greatest magnitude is `peak`.
-  fileprivate func scale(peak: Double) -> Double {
+  func scale(peak: Double) -> Double {
     switch rule {
     case .greatest(let limit, let least), .search(let limit, let least):
       return max(peak / Double(limit), Double(least))

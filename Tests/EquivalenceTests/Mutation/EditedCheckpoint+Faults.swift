@@ -110,6 +110,73 @@ extension EditedCheckpoint {
     }
   }
 
+  // MARK: - Codes with scales beside them
+
+  /// The name of a tensor of the same layer: `weight_scale` for one.
+  func name(_ role: RoleInstance, _ part: String) -> String {
+    name(role).dropLast("weight".utf8.count) + part
+  }
+
+  /// The names of all tensors of a layer.
+  func names(_ role: RoleInstance) -> [String] {
+    let base = name(role, "")
+    return tensors.map(\.name.text).filter { $0.hasPrefix(base) }
+  }
+
+  /// Lets a layer hold everything of another one.
+  mutating func copy(_ role: RoleInstance, from other: RoleInstance) {
+    for name in names(role) {
+      self[name] = self[self.name(other, String(name.dropFirst(self.name(role, "").utf8.count)))]
+    }
+  }
+
+  /// Lets all tensors of two layers change places.
+  mutating func exchangeLayers(_ a: RoleInstance, _ b: RoleInstance) {
+    let old = self
+    copy(a, from: b)
+    for name in names(b) {
+      self[name] = old[self.name(a, String(name.dropFirst(self.name(b, "").utf8.count)))]
+    }
+  }
+
+  /// Lets the experts of a layer hold all tensors of others.
+  mutating func moveLayers(_ role: Role, _ layer: Int, of count: Int, _ from: (Int) -> Int) {
+    let old = self
+    for expert in 0..<count {
+      let own = RoleInstance.of(role, layer, expert: expert)
+      let other = RoleInstance.of(role, layer, expert: from(expert))
+      for name in names(own) {
+        self[name] =
+          old[
+            old.name(other, String(name.dropFirst(self.name(own, "").utf8.count)))]
+      }
+    }
+  }
+
+  /// Changes each code of a matrix of I8.
+  mutating func mapCodes(_ role: RoleInstance, _ change: (Int8) -> Int8) {
+    self[role] = self[role].map { UInt8(bitPattern: change(Int8(bitPattern: $0))) }
+  }
+
+  /// Changes each value of a tensor in F32.
+  mutating func mapFloats(_ name: String, _ change: (Float) -> Float) {
+    self[floats: name] = self[floats: name].map(change)
+  }
+
+  /// Replaces the type of a tensor in the description, or takes the entry out.
+  mutating func editEntry(_ name: String, _ type: String?) {
+    editFile("quant_model_description.json") { text in
+      guard let key = text.range(of: "\"\(name)\": "),
+        let end = text[key.upperBound...].firstIndex(where: { ",\n".contains($0) })
+      else { return }
+      guard let type else {
+        text.removeSubrange(key.lowerBound...end)
+        return
+      }
+      text.replaceSubrange(key.upperBound..<end, with: "\"\(type)\"")
+    }
+  }
+
   // MARK: - Settings
 
   /// Sets a key behind the name of the architecture.

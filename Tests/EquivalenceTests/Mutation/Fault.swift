@@ -25,6 +25,8 @@ struct Fault: Sendable {
     case key(String)
     /// A key of GGUF behind the name of the architecture.
     case setting(String)
+    /// The entry of a tensor in the description of an AscendV1 folder.
+    case entry(RoleInstance)
     case file(String)
   }
 
@@ -57,7 +59,7 @@ struct Fault: Sendable {
     self.injection = injection
   }
 
-  static let all = places + order + numbers + blocks + structure + settings + files
+  static let all = places + order + numbers + blocks + structure + settings + files + codes + coded
 
   /// Every model in every form.
   static func on(_ models: String, _ forms: Form...) -> [Case] {
@@ -82,4 +84,12 @@ struct Form: Sendable, Hashable {
   static let q41 = Form(target: "gguf", scheme: "q4_1")
   static let k4 = Form(target: "gguf", scheme: "q4_k_m")
   static let folder = Form(target: "safetensors", scheme: "bf16")
+  static let fp8 = Form(target: "safetensors", scheme: "fp8-block128")
+  static let w8a8 = Form(target: "ascend-910c", scheme: "w8a8-dynamic")
+  /// With inputs calibrated.
+  static let fixed = Form(target: "ascend-910c", scheme: "w8a8")
+  static let w8a16 = Form(target: "ascend-910c", scheme: "w8a16")
+  static let fp8Rows = Form(target: "ascend-910c", scheme: "wfp8afp8-dynamic")
+  static let mx8 = Form(target: "ascend-910c", scheme: "w8a8-mxfp8")
+  static let mx4 = Form(target: "ascend-910c", scheme: "w4a8-mxfp")
 }

@@ -43,8 +43,7 @@ import WeightFormats
     for (_, examples) in cases.sorted(by: { $0.key < $1.key }) {
       let scratch = try Scratch()
       let source = try scratch.model(examples[0].model)
-      let form = examples[0].form
-      let converted = try scratch.convert(source, to: form.target, form.scheme)
+      let converted = try scratch.convert(source, to: examples[0].form)
       for seed in UInt64(0)..<10 {
         let report = try verify(source, converted, .init(seed: seed, jobs: 2))
         #expect(report.verdict == .pass, "\(examples[0]), seed \(seed): \(report.summary)")
@@ -59,6 +58,14 @@ import WeightFormats
     let cases = Fault.all.flatMap(\.cases)
     #expect(Set(cases.map(\.model)).count >= 8)
     #expect(Set(cases.map(\.form)).count >= 5)
+  }
+}
+
+extension Scratch {
+  /// Converts a checkpoint to a form; with inputs calibrated where that needs it.
+  func convert(_ source: String, to form: Form) throws -> String {
+    let calibration = form == .fixed ? try calibration(of: source) : nil
+    return try convert(source, to: form.target, form.scheme) { $0.calibration = calibration }
   }
 }
 
@@ -82,7 +89,7 @@ struct Trial {
     let source = try scratch.model(example.model)
     let config = try #require(try Checkpoint.open(source).config)
     let architecture = try Architecture.of(ModelConfig(config, file: "config.json"))
-    let correct = try scratch.convert(source, to: form.target, form.scheme)
+    let correct = try scratch.convert(source, to: form)
     let broken = scratch.path + "/broken" + (form.target == "gguf" ? ".gguf" : "")
     var output = try EditedCheckpoint(correct, architecture)
     switch fault.injection {
@@ -92,7 +99,7 @@ struct Trial {
       let changed = scratch.path + "/changed"
       try edited.write(changed)
       output = try EditedCheckpoint(
-        scratch.convert(changed, to: form.target, form.scheme), architecture)
+        scratch.convert(changed, to: form), architecture)
       // Nothing but the tensors is to follow the changed source.
       let original = try EditedCheckpoint(correct)
       (output.metadata, output.files) = (original.metadata, original.files)
@@ -138,6 +145,7 @@ struct Trial {
       case (.changedTensor, .tensor(let name)): changes.contains(name.text)
       case (.key(let key), .key(let name)): key == name.text
       case (.setting(let key), .key(let name)): output.setting(key) == name.text
+      case (.entry(let role), .key(let name)): output.name(role) == name.text
       case (.file(let file), .file(let name)): file == name
       default: false
       }
@@ -164,8 +172,13 @@ extension EditedCheckpoint {
       Dictionary(uniqueKeysWithValues: tensors.map { ($0.name.text, $0) })
     }
     let (own, others) = (byName(tensors), byName(other.tensors))
-    return Set(own.keys).union(others.keys).filter { name in
+    let changed = Set(own.keys).union(others.keys).filter { name in
       own[name]?.bytes != others[name]?.bytes || own[name]?.type != others[name]?.type
     }
+    // Operators multiply a weight with what stands beside it.
+    return changed.union(
+      changed.compactMap { name in
+        name.split(separator: ".").last.map { "\(name.dropLast($0.utf8.count))weight" }
+      })
   }
 }

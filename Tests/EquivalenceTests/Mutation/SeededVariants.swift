@@ -9,6 +9,9 @@ extension Scratch {
   /// - `wide-…`: eight times as wide, so that rows hold whole super-blocks.
   /// - `ties`: values of one matrix lie halfway between those of BF16.
   /// - `small`: values of one matrix are below the normal ones of F16.
+  /// - `between`: values of one matrix lie halfway between codes of I8.
+  /// - `deepseek-bf16`: the trained DeepSeek-V3, whose matrices do not divide into blocks of 128, by
+  ///   its values.
   func model(_ name: String) throws -> String {
     let variant = "\(path)/\(name)"
     guard !FileManager.default.fileExists(atPath: variant) else { return variant }
@@ -21,7 +24,19 @@ extension Scratch {
           ? value * 0x1p-12 : Float(bitPattern: value.bitPattern & 0xFFFE_0000 | 0x8000)
       }
       try edited.write(variant)
+    case "between":
+      var edited = try EditedCheckpoint(seeded("llama-bias"))
+      edited[floats: changed] = edited[floats: changed].enumerated().map { index, value in
+        // The first value of each row makes the scale 1/128.
+        index % 32 == 0
+          ? 127 / 128 : ((value * 1000).rounded(.down).remainder(dividingBy: 60) + 0.5) / 128
+      }
+      try edited.write(variant)
     case "tiny-llama", "tiny-qwen2": return "\(fixtures)/models/\(name)"
+    case "deepseek": return "\(fixtures)/models/tiny-deepseek-v3"
+    case "deepseek-bf16":
+      return try convert("\(fixtures)/models/tiny-deepseek-v3", to: "safetensors", "bf16")
+    case "kimi": return "\(fixtures)/models/seeded-ascend/kimi-k2"
     case _ where name.hasPrefix("wide-"):
       var edited = try EditedCheckpoint(seeded(String(name.dropFirst(5))))
       edited.widen()

@@ -8,7 +8,7 @@ import WeightFormats
 @testable import Equivalence
 
 /// Matrices that are codes with scales beside them, as operators and whole models.
-@Suite struct CodedLevelsTests {
+@Suite struct NoFalseAlarmOfCodesTests {
   static let isLong = ProcessInfo.processInfo.environment["PORT_LONG_TESTS"] != nil
   static let models =
     isLong
@@ -25,7 +25,7 @@ import WeightFormats
     let scratch = try Scratch()
     let source = "\(fixtures)/models/\(model)"
     guard let converted = try convert(scratch, source, scheme) else { return }
-    for seed in CodedLevelsTests.seeds {
+    for seed in NoFalseAlarmOfCodesTests.seeds {
       let report = try verify(source, converted, .init(seed: seed, jobs: 2))
       #expect(report.failures.isEmpty, "seed \(seed): \(report.summary)")
       #expect(report.levels.map(\.level) == Level.allCases)
