@@ -1,5 +1,6 @@
 import Accelerators
 import Architectures
+import GraphRewriting
 import TensorTypes
 import WeightFormats
 
@@ -16,6 +17,11 @@ extension Expectation {
     for tensor in converted.tensors {
       let type = types[tensor.name]
       add(tensor.name, type != nil, type?.rawValue ?? "no entry", "a type")
+    }
+    for tensor in tensors where tensor.name.hasSuffix(".weight") {
+      guard let type = types[tensor.name], type != .float, !graph[tensor.node].op.isQuantization
+      else { continue }
+      add(tensor.name, false, type.rawValue, "FLOAT: the runtime has no codes for it")
     }
     // What is missing is reported by itself.
     let expected = Set(tensors.map(\.name))
@@ -69,4 +75,8 @@ private struct JoinedGroup: Hashable, CustomStringConvertible {
     }
     return groups
   }
+}
+
+extension Op {
+  fileprivate var isQuantization: Bool { if case .quantize = self { true } else { false } }
 }

@@ -112,7 +112,10 @@ struct Expectation: Sendable {
     let found = try source.model(for: Target.named(Target.Name.ascend910c.rawValue))
     let dtype = found.config?.json["torch_dtype"] ?? found.config?.json["dtype"]
     let model = try AscendModel(
-      found.model, types: found.model.graph.outputs.map { description.type(of: $0.name) ?? .float },
+      found.model,
+      types: found.model.graph.outputs.map { output in
+        description.type(of: output.name, found.model.graph[output.node].type.shape)
+      },
       groupSize: description.groupSize, storesBits: dtype?.string == "float16",
       caches: { (name, channelCount) in
         let values = converted[name].flatMap { try? converted.numbers(of: $0) }
@@ -230,11 +233,20 @@ extension Checkpoint {
 }
 
 extension AscendDescription {
+  /// The type of a weight; where it has no entry, that of what stands beside it. FLOAT for shapes that
+  /// have no codes of it.
+  fileprivate func type(of name: ByteString, _ shape: Shape) -> AscendType {
+    guard let type = type(of: name), let scheme = type.scheme(groupSize: groupSize),
+      scheme.codes(of: shape) != nil, scheme.scales(of: shape) != nil
+    else { return .float }
+    return type
+  }
+
   /// The type of a weight; where it has no entry, that of what stands beside it.
-  func type(of weight: ByteString) -> AscendType? {
-    if let type = types[weight] { return type }
-    guard weight.hasSuffix(".weight") else { return nil }
-    let base = weight.text.dropLast("weight".utf8.count)
+  func type(of name: ByteString) -> AscendType? {
+    if let type = types[name] { return type }
+    guard name.hasSuffix(".weight") else { return nil }
+    let base = name.text.dropLast("weight".utf8.count)
     return AscendMatrix.Part.allCases.lazy.compactMap { types[ByteString(base + $0.rawValue)] }
       .first { $0 != .float }
   }

@@ -74,7 +74,7 @@ struct Form: Sendable, Hashable {
   let target: String
   let scheme: String
 
-  var name: String { target == "gguf" ? scheme : "\(target) \(scheme)" }
+  var name: String { target == "safetensors" && scheme == "bf16" ? "folder in bf16" : scheme }
 
   static let f32 = Form(target: "gguf", scheme: "f32")
   static let f16 = Form(target: "gguf", scheme: "f16")

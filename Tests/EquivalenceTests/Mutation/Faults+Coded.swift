@@ -71,6 +71,10 @@ extension Fault {
       of: .entry(.of(.expertUp, 1, expert: 2)), cause: nil,
       .output { $0.editEntry($0.name(.of(.expertUp, 1, expert: 2)), "W8A16") }),
     Fault(
+      "description: a type with codes for a norm", on("qwen2 mixtral", .w8a8), .structure,
+      of: .entry(.of(.attentionNorm)), cause: nil,
+      .output { $0.editEntry($0.name(.of(.attentionNorm)), "W8A8_DYNAMIC") }),
+    Fault(
       "description: an entry without a tensor", on("qwen2 kimi", .w8a8, .mx8), .structure,
       of: .key("model.layers.9.mlp.up_proj.weight"), cause: nil,
       .output { output in

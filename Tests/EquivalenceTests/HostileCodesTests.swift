@@ -1,0 +1,58 @@
+import Accelerators
+import TensorTypes
+import Testing
+
+@testable import Equivalence
+
+/// Folders of codes that fit nothing are failures, and never more than that.
+@Suite struct HostileCodesTests {
+  private static let layer = "model.layers.0.self_attn.q_proj"
+
+  private static let edits: [@Sendable (inout EditedCheckpoint) -> Void] = [
+    { $0.retype("\(layer).weight") { $0.with(encoding: .f16) } },
+    { $0.retype("\(layer).weight") { $0.with(shape: [0, 32]) } },
+    { $0.retype("\(layer).weight") { $0.with(shape: [1024]) } },
+    { $0.retype("\(layer).weight_scale") { $0.with(shape: [0, 1]) } },
+    { $0.retype("\(layer).weight_scale") { $0.with(encoding: .plain(.i32)) } },
+    { $0[floats: "\(layer).weight_scale"][3] = .nan },
+    { $0[floats: "\(layer).weight_scale"][3] = .infinity },
+    { $0[floats: "\(layer).weight_scale"][3] = 0 },
+    { $0.editEntry("\(layer).weight", "W8A8") },
+    { $0.editEntry("\(layer).weight", "W4A4_MXFP4") },
+    { $0.editEntry("\(layer).weight", "FLOAT") },
+    { $0.editEntry("model.norm.weight", "W4A8_DYNAMIC") },
+    { $0.editEntry("model.embed_tokens.weight", "W8A16") },
+  ]
+
+  @Test(arguments: edits.indices)
+  func failsAndNoMore(_ number: Int) throws {
+    let scratch = try Scratch()
+    var file = try EditedCheckpoint(
+      scratch.convert(seeded("qwen2"), to: "ascend-910c", "w8a8-dynamic"))
+    HostileCodesTests.edits[number](&file)
+    try file.write(scratch.path + "/hostile")
+    let report = try verify(seeded("qwen2"), scratch.path + "/hostile")
+    #expect(report.verdict == .fail)
+  }
+
+  private static let fixedEdits: [@Sendable (inout EditedCheckpoint) -> Void] = [
+    { $0[floats: "\(layer).input_scale"][0] = 0 },
+    { $0[floats: "\(layer).input_scale"][0] = .nan },
+    { $0[floats: "\(layer).input_scale"][0] = -1 },
+    { $0[floats: "\(layer).input_offset"][0] = .infinity },
+    { $0[floats: "\(layer).input_offset"][0] = 1e30 },
+    { $0[floats: "\(layer).deq_scale"][0] = .nan },
+    { $0.retype("\(layer).quant_bias") { $0.with(encoding: .f32) } },
+    { $0.remove("\(layer).input_offset") },
+  ]
+
+  @Test(arguments: fixedEdits.indices)
+  func failsWithFixedInputs(_ number: Int) throws {
+    let scratch = try Scratch()
+    var file = try EditedCheckpoint(scratch.convert(seeded("qwen2"), to: .fixed))
+    HostileCodesTests.fixedEdits[number](&file)
+    try file.write(scratch.path + "/hostile")
+    let report = try verify(seeded("qwen2"), scratch.path + "/hostile")
+    #expect(report.verdict == .fail)
+  }
+}
