@@ -17,6 +17,8 @@ public struct Check: Sendable {
     case correctlyRounded = "correctly-rounded"
     case exactValue = "exact-value"
     case calibratedSetting = "calibrated-setting"
+    case searchedScale = "searched-scale"
+    case storedSum = "stored-sum"
     case nearestCode = "nearest-code"
     case quantizationNoise = "quantization-noise"
     case finite
@@ -96,6 +98,20 @@ public struct Check: Sendable {
       because:
         "the source does not say what its layers' inputs are; the runtime divides by scales and "
         + "holds offsets as int8"),
+    Check(
+      .searchedScale, .values,
+      metric:
+        "rows whose scale is not above 0 and finite, or whose square error is larger than that "
+        + "of their greatest magnitude over 7",
+      bound: "0",
+      because:
+        "a search begins with that scale and keeps what is better; 2^-16 of the error and the "
+        + "rounding of the values to F32 are allowed for searches in F32"),
+    Check(
+      .storedSum, .values,
+      metric: "sums that are not 8 · scale · Σ code of the stored scales and codes", bound: "0",
+      because:
+        "the runtime adds them to every product; each term may be rounded to F32, in any order"),
     Check(
       .nearestCode, .values,
       metric: "distance to the source over the distance that the block's own scales allow",

@@ -143,7 +143,12 @@ struct Comparison: Sendable {
     let to = Cell(converted.checkpoint.tensors[pair.converted].type.encoding)
     let source = buffers.source(elements.count / from.elementCount * from.byteCount)
     let output = buffers.converted(elements.count / to.elementCount * to.byteCount)
-    try evaluation.evaluate(pair.node, elements: elements, into: source)
+    if case .searched(let rows) = pair.law {
+      guard rows.part == .codes else { return try measure(pair, rows, elements, buffers) }
+      try rows.codes(elements, evaluation, converted, into: source)
+    } else {
+      try evaluation.evaluate(pair.node, elements: elements, into: source)
+    }
     try converted.cells(of: pair.converted, elements: elements, into: output)
     var metrics = Metrics()
     var run = Run(from: from, to: to, intermediate: pair.intermediate, buffers: buffers)
@@ -154,6 +159,40 @@ struct Comparison: Sendable {
       run.compare(by: pair.law, into: &metrics)
     }
     progress(output.count)
+    return metrics
+  }
+
+  /// Numbers beside codes whose scales were searched for.
+  private func measure(
+    _ pair: Pair, _ rows: SearchedRows, _ elements: Range<Int>, _ buffers: borrowing Buffers
+  ) throws(Failure) -> Metrics {
+    var metrics = Metrics()
+    var values = Values(
+      source: buffers.values, converted: buffers.values + 2 * Comparison.runLength, count: 0,
+      start: 0)
+    for start in stride(
+      from: elements.lowerBound, to: elements.upperBound, by: Comparison.runLength)
+    {
+      let run = start..<min(start + Comparison.runLength, elements.upperBound)
+      let stored = try converted.values(of: pair.converted, elements: run)
+      let judged = try rows.judge(stored, from: start, evaluation, converted)
+      (values.start, values.count) = (start, run.count)
+      for index in stored.indices {
+        values.source[index] = judged[index].expected
+        values.converted[index] = stored[index]
+      }
+      metrics.add(values)
+      for index in stored.indices {
+        if judged[index].holds {
+          metrics.equalCount += 1
+        } else {
+          metrics.violationCount += 1
+          metrics.firstViolation = metrics.firstViolation ?? metrics.place(values, index)
+        }
+      }
+    }
+    progress(
+      converted.checkpoint.tensors[pair.converted].type.encoding.unitByteCount * elements.count)
     return metrics
   }
 
@@ -234,7 +273,7 @@ struct Comparison: Sendable {
     mutating func compare(by law: Law, into metrics: inout Metrics) {
       switch law {
       case .unknown: return
-      case .bitExact:
+      case .bitExact, .searched:
         compareBits(into: &metrics)
       case .rounded(let format, _, let viaF32):
         decodeConverted()

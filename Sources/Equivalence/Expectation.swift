@@ -14,8 +14,6 @@ struct Expectation: Sendable {
     let role: RoleInstance?
     /// The tensor that holds its values in its place; nil where it is its own.
     var sharing: ByteString?
-    /// Why its values cannot be told from the source alone; nil where they can.
-    var unknown: String?
     /// What kind of number the values are that only a calibration can tell; nil for others.
     var calibrated: CalibratedSetting?
 
@@ -134,11 +132,7 @@ struct Expectation: Sendable {
     self.converted = converted
     graph = model.graph
     tensors = model.tensors.map { tensor in
-      var unknown: String?
-      if tensor.type == .w4a8Dynamic {
-        unknown = "scales that are searched for may differ in their last bits"
-      }
-      var result = Tensor(name: tensor.name, node: tensor.node, role: tensor.role, unknown: unknown)
+      var result = Tensor(name: tensor.name, node: tensor.node, role: tensor.role)
       if model.graph.loads(of: tensor.node).isEmpty {
         result.calibrated = CalibratedSetting(of: tensor.name)
       }
@@ -206,6 +200,16 @@ struct Expectation: Sendable {
   }
 
   func type(_ tensor: Tensor) -> TensorType { graph[tensor.node].type }
+
+  /// How the values of a tensor must follow from the source.
+  func law(of tensor: Tensor, storedIn encoding: Encoding) throws(Failure) -> Law {
+    if let setting = tensor.calibrated { return .calibrated(setting) }
+    guard case .quantize(let scheme, _) = graph[tensor.node].op, case .search = scheme.rule else {
+      return Law(from: type(tensor).encoding, to: encoding)
+    }
+    return try searchedRows(tensor).map(Law.searched)
+      ?? .unknown("codes or scales that it belongs to are missing")
+  }
 
   /// How a tensor follows from the source, as one expression.
   func derivation(_ tensor: Tensor) -> String {

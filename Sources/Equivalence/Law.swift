@@ -13,6 +13,8 @@ enum Law: Sendable {
   case blocks(BlockLaw)
   /// Numbers that the source does not tell, of a kind.
   case calibrated(CalibratedSetting)
+  /// Codes, scales and sums of a matrix whose scales were searched for.
+  case searched(SearchedRows)
   /// Nothing is known; the reason in words.
   case unknown(String)
 
@@ -51,6 +53,12 @@ enum Law: Sendable {
     case .exactValue: "the same numbers"
     case .blocks(let law): "quantized to \(law.type.name)"
     case .calibrated(let setting): setting.description
+    case .searched(let rows):
+      switch rows.part {
+      case .codes: "the codes that the stored scales give"
+      case .scales: "scales no worse than without a search"
+      default: "the sums that the stored codes and scales give"
+      }
     case .unknown(let reason): reason
     }
   }

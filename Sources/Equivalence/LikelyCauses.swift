@@ -61,7 +61,7 @@ struct LikelyCauses {
       case .blocks(let law): tolerance = min(0.5, law.noiseBound)
       case .rounded(let format, _, _):
         tolerance = 4 * Double(sign: .plus, exponent: -format.fractionBitWidth, significand: 1)
-      case .bitExact, .exactValue, .calibrated, .unknown: tolerance = 1e-6
+      case .bitExact, .exactValue, .calibrated, .searched, .unknown: tolerance = 1e-6
       }
     }
 

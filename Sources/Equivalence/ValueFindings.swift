@@ -28,7 +28,7 @@ struct ValueFindings {
     let place = metrics.firstViolation.map(description)
     switch pair.law {
     case .unknown: return []
-    case .bitExact, .exactValue, .calibrated:
+    case .bitExact, .exactValue, .calibrated, .searched:
       return [finding(check, isClean, measured: "\(metrics.violationCount)", place: place)]
     case .rounded:
       return [
@@ -64,6 +64,12 @@ struct ValueFindings {
     case .rounded: .correctlyRounded
     case .exactValue, .unknown: .exactValue
     case .calibrated: .calibratedSetting
+    case .searched(let rows):
+      switch rows.part {
+      case .codes: .bitExact
+      case .scales: .searchedScale
+      default: .storedSum
+      }
     case .blocks(let law): law.scalar == nil ? .quantizationNoise : .nearestCode
     }
   }

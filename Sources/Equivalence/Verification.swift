@@ -102,8 +102,7 @@ extension Expectation {
       pairs.append(
         Comparison.Pair(
           name: tensor.name, node: tensor.node, converted: number,
-          law: tensor.calibrated.map(Law.calibrated) ?? tensor.unknown.map(Law.unknown)
-            ?? Law(from: type(tensor).encoding, to: found.encoding)))
+          law: try law(of: tensor, storedIn: found.encoding)))
       chosen.append(tensor)
     }
     var metrics = try comparison.metrics(of: pairs)

@@ -41,6 +41,7 @@ import WeightFormats
     findings += try uncovered(mixtral, try scratch.convert(mixtral, "f32"))
     findings += try widened(scratch)
     findings += try calibrated(scratch)
+    findings += try searched(scratch)
     return findings
   }
 
@@ -121,6 +122,18 @@ import WeightFormats
     try edited.write(scratch.path + "/offset")
     return try correct.findings
       + verify(CalibrationTests.model, scratch.path + "/offset", request).findings
+  }
+
+  /// Experts with scales that were searched for, and one whose scale is not theirs.
+  private static func searched(_ scratch: Scratch) throws -> [Finding] {
+    let folder = try scratch.convert(AscendFolderTests.trained, to: "ascend-910c", "w4a8")
+    let request = VerificationRequest(level: .values, jobs: 1)
+    let correct = try verify(AscendFolderTests.trained, folder, request)
+    var edited = try EditedCheckpoint(folder)
+    edited[floats: "model.layers.1.mlp.experts.3.up_proj.weight_scale"][5] *= 1.5
+    try edited.write(scratch.path + "/scale")
+    return try correct.findings
+      + verify(AscendFolderTests.trained, scratch.path + "/scale", request).findings
   }
 
   /// Tensors that became F64, one with a value changed.

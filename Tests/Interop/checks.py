@@ -5,6 +5,7 @@ sources), ASCEND (the unpacked wheels of vLLM-Ascend and msModelSlim) and, when 
 appends its counts to).
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -81,6 +82,17 @@ def port_convert(source, target, out, *options):
     if result.returncode:
         raise RuntimeError(f"port exited {result.returncode}: {(result.stderr or result.stdout).strip()[-400:]}")
     return out
+
+
+def port_verify(source, converted, report, *options):
+    """The exit code of port verify, its verdict and the first findings that are not good."""
+    report.unlink(missing_ok=True)
+    command = [str(PORT), "verify", str(source), str(converted), "--json", str(report), "--progress", "none", *options]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    found = json.loads(report.read_text()) if report.exists() else {}
+    bad = [f["check"] + " " + f.get("name", "") + ": " + f["measured"]
+           for f in found.get("findings", []) if f["verdict"] != "pass"]
+    return result.returncode, found.get("verdict", result.stderr.strip()[-300:]), bad[:4]
 
 
 def seeded():

@@ -1,10 +1,12 @@
 """Tries the judges of the AscendV1 format on folders that are right and on the same folders with one fault in each."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
 import torch
 import transformers
+from safetensors.torch import save_file
 
 import ascend_folder
 import ascend_judges
@@ -166,12 +168,21 @@ def try_faults(check, title, source, faults, bounds, kind, experts=None, group=0
         ascend_writer.write(source.path, source.tensors, source.values, out, kind, experts, bounds, group, caches)
         found = failing(source, ascend_folder.Folder(out), bounds, caches)
         check.that(f"{title}: a right folder passes", not found, found)
+        report = Path(temporary) / "report.json"
+        code, verdict, bad = checks.port_verify(source.path, out, report, "--level", "values", "--strict")
+        check.that(f"{title}: port verify passes", code == 0 and verdict == "pass", f"{verdict} {bad}")
         for name, (spoil, expected) in faults.items():
             folder = ascend_folder.Folder(out)
             spoil(folder)
             found = failing(source, folder, bounds, caches)
             absent = [part for part in expected if not any(part in failed for failed in found)]
             check.that(f"{title}: {name} is found", not absent, f"{absent} not among {found}")
+            if faults is FAULTS_INT4 and name != "an expert in int8":
+                spoilt = shutil.copytree(out, Path(temporary) / "spoilt", dirs_exist_ok=True)
+                save_file({key: tensor.contiguous() for key, tensor in folder.tensors.items()},
+                          spoilt / f"{ascend_folder.WEIGHTS}.safetensors")
+                code, verdict, bad = checks.port_verify(source.path, spoilt, report, "--level", "values")
+                check.that(f"{title}: port verify finds {name}", code == 1 and verdict == "fail", f"{verdict} {bad}")
 
 
 def check_layout(check):

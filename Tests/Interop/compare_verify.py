@@ -1,7 +1,5 @@
 """Lets port verify what it did not make: GGUF files of llama.cpp's converter and of its quantizer."""
 
-import json
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,17 +10,6 @@ import quantize_models as models
 import reference
 
 QUANTIZED = ("q4_k_m", "iq4_xs", "q2_k", "q6_k")
-
-
-def verify(source, converted, report):
-    """The exit code and the report."""
-    report.unlink(missing_ok=True)
-    command = [str(checks.PORT), "verify", str(source), str(converted), "--json", str(report), "--progress", "none"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    found = json.loads(report.read_text()) if report.exists() else {}
-    bad = [f["check"] + " " + f.get("name", "") + ": " + f["measured"]
-           for f in found.get("findings", []) if f["verdict"] != "pass"]
-    return result.returncode, found.get("verdict", result.stderr.strip()[-300:]), bad[:4]
 
 
 def main():
@@ -38,7 +25,7 @@ def main():
             for outtype in ("f16", "q8_0") if named else ():
                 with check.group(f"{folder.name} {outtype}"):
                     reference.convert(converter, folder, outtype, made)
-                    code, verdict, bad = verify(folder, made, report)
+                    code, verdict, bad = checks.port_verify(folder, made, report)
                     check.that(f"{folder.name} {outtype}", code == 0 and verdict == "pass", f"{verdict} {bad}")
             if not named:
                 checks.port_convert(folder, "gguf", made, "--quantize", "f16", "--force")
@@ -47,13 +34,13 @@ def main():
             for mix in QUANTIZED:
                 with check.group(f"{folder.name} {mix}"):
                     models.quantize(made, quantized, mix)
-                    code, verdict, bad = verify(folder, quantized, report)
+                    code, verdict, bad = checks.port_verify(folder, quantized, report)
                     check.that(f"{folder.name} {mix}", code == 0 and verdict == "pass", f"{verdict} {bad}")
             with check.group(f"{folder.name} damaged"):
                 data = bytearray(quantized.read_bytes())
                 data[-40] ^= 0x40
                 quantized.write_bytes(data)
-                code, verdict, bad = verify(folder, quantized, report)
+                code, verdict, bad = checks.port_verify(folder, quantized, report)
                 check.that(f"{folder.name} damaged", code == 1 and verdict == "fail", f"{code} {verdict}")
     check.finish()
 
