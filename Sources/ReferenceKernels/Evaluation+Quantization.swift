@@ -11,7 +11,7 @@ extension Evaluation {
     let (rows, columns) = (box.ranges[0], box.ranges[1])
     let across = grid.counts(of: shape)!.across  // the graph has checked it
     func band(_ row: Int) -> Int { grid.rows.map { row / $0 } ?? 0 }
-    func place(_ column: Int) -> Int { grid.columns.map { column / $0 } ?? 0 }
+    let width = grid.columns ?? shape.axes[1]
     let bands = band(rows.lowerBound)...band(rows.upperBound - 1)
     let scales = try values(
       node.inputs[1], elements: bands.lowerBound * across..<(bands.upperBound + 1) * across)
@@ -20,12 +20,20 @@ extension Evaluation {
       let start = row * shape.axes[1]
       let codes = try values(
         node.inputs[0], elements: start + columns.lowerBound..<start + columns.upperBound)
-      for (column, code) in zip(columns, codes) {
-        let scale = scales[(band(row) - bands.lowerBound) * across + place(column)]
-        let product = Float(FloatFormat.f32.rounding(code * scale))  // exact: a value of F32
-        cells.storeBytes(of: product, toByteOffset: written, as: Float.self)
-        written += 4
+      let own = scales[
+        (band(row) - bands.lowerBound) * across..<(band(row) - bands.lowerBound + 1) * across]
+      var column = columns.lowerBound
+      while column < columns.upperBound {
+        let group = column / width
+        let end = min(columns.upperBound, (group + 1) * width)
+        let scale = own[own.startIndex + group]
+        for index in column - columns.lowerBound..<end - columns.lowerBound {
+          cells.storeBytes(
+            of: Float(codes[index] * scale), toByteOffset: written + 4 * index, as: Float.self)
+        }
+        column = end
       }
+      written += 4 * columns.count
     }
   }
 
@@ -63,8 +71,8 @@ extension Evaluation {
     let shared = scheme.grid.rows ?? input.axes[0]
     let first = rows.lowerBound / shared * shared
     let end = min((rows.upperBound + shared - 1) / shared * shared, input.axes[0])
-    let all = try values(node.inputs[0], elements: first * columnCount..<end * columnCount)
-    let matrix = QuantizedMatrix(all.map { Float($0) }, columnCount: columnCount, scheme)
+    let all = try floats(node.inputs[0], elements: first * columnCount..<end * columnCount)
+    let matrix = QuantizedMatrix(all, columnCount: columnCount, scheme, hasCodes: part != .scales)
     var bias: [Double]?
     if node.inputs.count > 1 { bias = try values(node.inputs[1], elements: 0..<input.axes[0]) }
     var written = 0
@@ -73,10 +81,17 @@ extension Evaluation {
       written += MemoryLayout<Number>.size
     }
     let asked = box.ranges.count > 1 ? box.ranges[1] : 0..<1
+    if part == .codes {
+      for row in box.ranges[0] {
+        matrix.writeCodes(row, asked, firstRow: first, into: cells.baseAddress! + written)
+        written += asked.count
+      }
+      return
+    }
     for row in box.ranges[0] {
       for column in asked {
         switch part {
-        case .codes: write(matrix.codeByte(row, column, firstRow: first))
+        case .codes: break  // written above
         case .scales:
           let place = (row - first / height) * matrix.scalesAcross + column
           if scheme.rule == .powerOfTwo {
@@ -113,56 +128,69 @@ struct QuantizedMatrix {
   private(set) var scales: [Float] = []
   let scalesAcross: Int
 
-  init(_ values: [Float], columnCount: Int, _ scheme: QuantScheme) {
+  /// - Parameter hasCodes: whether codes are needed beside scales.
+  init(_ values: [Float], columnCount: Int, _ scheme: QuantScheme, hasCodes: Bool = true) {
     self.scheme = scheme
     self.columnCount = columnCount
-    codes = [Float](repeating: 0, count: values.count)
+    codes = [Float](repeating: 0, count: hasCodes ? values.count : 0)
     let rowCount = values.count / columnCount
     let height = scheme.grid.rows ?? rowCount
     let width = scheme.grid.columns ?? columnCount
     scalesAcross = (columnCount + width - 1) / width
     for top in stride(from: 0, to: rowCount, by: height) {
       for left in stride(from: 0, to: columnCount, by: width) {
-        var places: [Int] = []
-        for row in top..<min(top + height, rowCount) {
-          for column in left..<min(left + width, columnCount) {
-            places.append(row * columnCount + column)
-          }
+        let right = min(left + width, columnCount)
+        let runs = (top..<min(top + height, rowCount)).map {
+          $0 * columnCount + left..<$0 * columnCount + right
         }
-        let (scale, own) = quantize(places.map { values[$0] })
-        scales.append(scale)
-        for (place, code) in zip(places, own) { codes[place] = code }
+        quantize(values, runs, hasCodes: hasCodes)
       }
     }
   }
 
-  /// The scale and the codes of the values of one rectangle.
-  private func quantize(_ values: [Float]) -> (scale: Float, codes: [Float]) {
-    let greatest = values.reduce(0) { $1.isNaN ? $0 : max($0, $1.magnitude) }
+  /// Adds the scale and, if asked, sets the codes of one rectangle, which some runs of values make.
+  private mutating func quantize(_ values: [Float], _ runs: [Range<Int>], hasCodes: Bool) {
+    let greatest = runs.reduce(0) { max($0, greatestMagnitude(values[$1])) }
     switch scheme.rule {
     case .greatest(let limit, let least):
       let scale = max(greatest / limit, least)
-      return (scale, values.map { code($0 / scale, limit) })
+      scales.append(scale)
+      for run in hasCodes ? runs : [] {
+        if scheme.code == .e4m3 {
+          for place in run {
+            codes[place] = nearest(Double(values[place] / scale), e4m3Values, tiesToEven: true)
+          }
+        } else {
+          for place in run { codes[place] = wholeCode(values[place] / scale, limit) }
+        }
+      }
     case .search(let limit, let least):
-      return search(values, from: max(greatest / limit, least), limit)
+      let (scale, own) = search(
+        runs.flatMap { values[$0] }, from: max(greatest / limit, least), limit)
+      scales.append(scale)
+      guard hasCodes else { return }
+      for (place, code) in zip(runs.joined(), own) { codes[place] = code }
     case .powerOfTwo:
       let exponent = sharedExponent(greatest)
-      let scale = Float(sign: .plus, exponent: exponent, significand: 1)
-      return (scale, values.map { sharedCode(Double($0), exponent) })
+      scales.append(Float(sign: .plus, exponent: exponent, significand: 1))
+      for place in hasCodes ? runs.flatMap({ $0 }) : [] {
+        codes[place] = sharedCode(Double(values[place]), exponent)
+      }
     }
   }
 
-  private func code(_ quotient: Float, _ limit: Float) -> Float {
-    if scheme.code == .e4m3 { return nearest(Double(quotient), e4m3Values, tiesToEven: true) }
+  /// The nearest whole number within the limits, of two the even one; 0 for NaN.
+  private func wholeCode(_ quotient: Float, _ limit: Float) -> Float {
     guard !quotient.isNaN else { return 0 }
-    return min(max(quotient.rounded(.toNearestOrEven), -limit - 1), limit)
+    // Numbers near 1.5 · 2^23 are whole, so that the sum is rounded to one.
+    return (min(max(quotient, -limit - 1), limit) + 0x1.8p23) - 0x1.8p23
   }
 
   /// At most 50 rounds of the best scale for the codes, and the codes for it.
   private func search(
     _ values: [Float], from scale: Float, _ limit: Float
   ) -> (scale: Float, codes: [Float]) {
-    func codes(_ scale: Float) -> [Float] { values.map { code($0 / scale, limit) } }
+    func codes(_ scale: Float) -> [Float] { values.map { wholeCode($0 / scale, limit) } }
     func error(_ scale: Float, _ codes: [Float]) -> Double {
       zip(values, codes).reduce(0) {
         let difference = Double($1.0) - Double(scale) * Double($1.1)
@@ -197,8 +225,27 @@ struct QuantizedMatrix {
     return nearest(scaled, scheme.code == .e4m3 ? e4m3Values : e2m1Values, tiesToEven: false)
   }
 
+  /// Writes the bytes that hold codes of one row.
+  func writeCodes(
+    _ row: Int, _ columns: Range<Int>, firstRow: Int, into bytes: UnsafeMutableRawPointer
+  ) {
+    if scheme.code == .int8 {
+      let start = (row - firstRow) * columnCount
+      for column in columns {
+        bytes.storeBytes(
+          of: Int8(codes[start + column]), toByteOffset: column - columns.lowerBound, as: Int8.self)
+      }
+      return
+    }
+    for column in columns {
+      bytes.storeBytes(
+        of: codeByte(row, column, firstRow: firstRow), toByteOffset: column - columns.lowerBound,
+        as: UInt8.self)
+    }
+  }
+
   /// The byte that holds a code; two codes where they share it.
-  func codeByte(_ row: Int, _ column: Int, firstRow: Int) -> UInt8 {
+  private func codeByte(_ row: Int, _ column: Int, firstRow: Int) -> UInt8 {
     func code(_ row: Int, _ column: Int) -> Float { codes[row * columnCount + column] }
     switch scheme.code {
     case .int8: return UInt8(truncatingIfNeeded: Int(code(row - firstRow, column)))
@@ -223,6 +270,27 @@ struct QuantizedMatrix {
   /// The sum of some codes of a row.
   func sum(_ row: Int, _ columns: Range<Int>) -> Int {
     columns.reduce(0) { $0 + Int(codes[row * columnCount + $1]) }
+  }
+}
+
+/// NaN counts as nothing.
+private func greatestMagnitude(_ values: ArraySlice<Float>) -> Float {
+  values.withUnsafeBufferPointer { values in
+    // Eight at a time, which do not wait for each other.
+    var greatest = SIMD8<Float>(repeating: 0)
+    var index = 0
+    while index + 8 <= values.count {
+      var eight = SIMD8<Float>()
+      for lane in 0..<8 { eight[lane] = values[index + lane].magnitude }
+      greatest.replace(with: eight, where: eight .> greatest)
+      index += 8
+    }
+    var result = greatest.max()
+    while index < values.count {
+      if values[index].magnitude > result { result = values[index].magnitude }
+      index += 1
+    }
+    return result
   }
 }
 

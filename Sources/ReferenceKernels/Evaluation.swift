@@ -46,11 +46,27 @@ public struct Evaluation<Source: TensorSource>: Sendable {
     let count = elements.count / cell.elementCount * cell.byteCount
     return try withTemporaryBytes(count) { (cells) throws(Failure) in
       try evaluate(id, elements: elements, into: cells)
-      var values = [Double](repeating: 0, count: elements.count * cell.valuesPerElement)
-      values.withUnsafeMutableBufferPointer {
-        cell.decode(UnsafeRawBufferPointer(cells), into: $0)
+      let valueCount = elements.count * cell.valuesPerElement
+      return [Double](unsafeUninitializedCapacity: valueCount) { values, count in
+        count = valueCount
+        cell.decode(
+          UnsafeRawBufferPointer(cells),
+          into: UnsafeMutableBufferPointer(rebasing: values[..<count]))
       }
-      return values
+    }
+  }
+
+  /// The values of consecutive elements of a node's tensor, rounded to F32.
+  func floats(_ id: NodeID, elements: Range<Int>) throws(Failure) -> [Float] {
+    guard graph[id].type.encoding == .f32 else {
+      return try values(id, elements: elements).map { Float($0) }
+    }
+    return try withTemporaryBytes(4 * elements.count) { (cells) throws(Failure) in
+      try evaluate(id, elements: elements, into: cells)
+      return [Float](unsafeUninitializedCapacity: elements.count) { floats, count in
+        count = elements.count
+        UnsafeMutableRawBufferPointer(floats).copyMemory(from: UnsafeRawBufferPointer(cells))
+      }
     }
   }
 
