@@ -51,6 +51,31 @@ def weights(random, length):
     yield "spread weights", spread
 
 
+def compare(name, random, options, reference, port, results):
+    """Encodes and decodes one round of inputs; the number of blocks."""
+    elements, size, needs_weights = TYPES[name][0], TYPES[name][1], TYPES[name][5]
+    count = 0
+    for kind, rows in inputs(random, options.rows, options.length):
+        rows = numpy.ascontiguousarray(rows, numpy.float32)
+        for label, importance in weights(random, options.length):
+            if needs_weights and importance is None:
+                continue
+            count += rows.size // elements
+            expected = reference.encode(name, rows, importance)
+            values = reference.decode(name, expected)
+            for path in options.paths or port.paths:
+                found = port.encode(path, name, rows, importance)
+                different = (expected != found).reshape(-1, size).any(axis=1)
+                results.that(
+                    f"{name} of {kind}, {label}, {path}", not different.any(),
+                    f"{different.sum()} of {different.size} blocks differ, first {different.argmax()}")
+                decoded = port.decode(path, name, expected)
+                results.that(
+                    f"decoded {name} of {kind}, {label}, {path}",
+                    (values.view(numpy.uint32) == decoded.view(numpy.uint32)).all())
+    return count
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seed", type=int, default=None)
@@ -59,31 +84,19 @@ def main():
     options.add_argument("--types", nargs="*", default=list(TYPES))
     options.add_argument("--paths", nargs="*", default=None)
     options.add_argument("--compiler", default="cc")
+    options.add_argument(
+        "--blocks", type=int, default=1, help="blocks of each type at least, with one seed after another")
     options = options.parse_args()
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little")
     print(f"seed {seed}", flush=True)
     reference, port = Reference(), Port(options.compiler)
     results = checks.Checks(__file__)
     for name in options.types:
-        random = numpy.random.default_rng(seed)
-        size, needs_weights = TYPES[name][1], TYPES[name][5]
-        for kind, rows in inputs(random, options.rows, options.length):
-            rows = numpy.ascontiguousarray(rows, numpy.float32)
-            for label, importance in weights(random, options.length):
-                if needs_weights and importance is None:
-                    continue
-                expected = reference.encode(name, rows, importance)
-                values = reference.decode(name, expected)
-                for path in options.paths or port.paths:
-                    found = port.encode(path, name, rows, importance)
-                    different = (expected != found).reshape(-1, size).any(axis=1)
-                    results.that(
-                        f"{name} of {kind}, {label}, {path}", not different.any(),
-                        f"{different.sum()} of {different.size} blocks differ, first {different.argmax()}")
-                    decoded = port.decode(path, name, expected)
-                    results.that(
-                        f"decoded {name} of {kind}, {label}, {path}",
-                        (values.view(numpy.uint32) == decoded.view(numpy.uint32)).all())
+        done = last = 0
+        while done < options.blocks:
+            done += compare(name, numpy.random.default_rng(seed + last), options, reference, port, results)
+            last += 1
+        print(f"{name}: {done:,} blocks, seeds {seed} to {seed + last - 1}", flush=True)
     results.finish()
 
 
