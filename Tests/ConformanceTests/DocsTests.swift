@@ -95,6 +95,25 @@ import WeightFormats
       "\(block.name)")
   }
 
+  /// The page of a scheme is the one with what it makes of two rows.
+  @Test(arguments: QuantScheme.all)
+  func everySchemeOfCodesHasItsPageWithItsExample(_ scheme: QuantScheme) throws {
+    let (scales, codes) = example(scheme)
+    func isRow(_ line: Substring) -> Bool {
+      line.contains("`\(scheme.name)`") && line.hasSuffix(" | \(scales) | `\(codes)` |")
+    }
+    let paths = files("docs/types", ending: ".md").filter {
+      read($0).split(separator: "\n").contains(where: isRow)
+    }
+    #expect(paths.count == 1)
+    let page = read(try #require(paths.first, "\(scheme.name) | \(scales) | \(codes)"))
+    for heading in ["Layout", "Encoding", "Example", "Error"] {
+      #expect(page.contains("\n## \(heading)\n"), "\(scheme.name): \(heading)")
+    }
+    #expect(page.contains("(1, −0.5, 0.25, 0.1, 0, 0.0625, −0.9, 0.7)"))
+    #expect(page.contains("(3, 2.5, −1.25, 0.01, −3, 1, 0, 0.6)"))
+  }
+
   @Test func theThoroughSearchIsDescribedForEveryTypeThatHasIt() {
     let lines = read("docs/types/thorough-search.md").split(separator: "\n")
     for block in BlockSearch.thoroughTypes {
@@ -163,6 +182,35 @@ import WeightFormats
     }
     #expect(page.contains("\(framing.fileByteCount) bytes"))
   }
+}
+
+/// What a scheme makes of the two rows of the pages: scales or exponents, and codes in hexadecimal.
+private func example(_ scheme: QuantScheme) -> (scales: String, codes: String) {
+  let rows: [Float] = [
+    1, -0.5, 0.25, 0.1, 0, 0.0625, -0.9, 0.7, 3, 2.5, -1.25, 0.01, -3, 1, 0, 0.6,
+  ]
+  let quantizer = MatrixQuantizer(scheme, columnCount: 8)
+  var codes = [UInt8](repeating: 0, count: 2 * quantizer.codeBytesPerRow)
+  var scales = [Float](repeating: 0, count: 2)
+  var scratch = [UInt8](repeating: 0, count: max(1, quantizer.scratchByteCount))
+  codes.withUnsafeMutableBytes { codes in
+    scales.withUnsafeMutableBytes { scales in
+      scratch.withUnsafeMutableBytes { scratch in
+        // None of the three is empty.
+        _ = quantizer.quantize(
+          rows, rowCount: 2, codes: codes.baseAddress!, scales: scales.baseAddress!,
+          scratch: scratch.baseAddress!)
+      }
+    }
+  }
+  let numbers =
+    scheme.rule == .powerOfTwo
+    ? scales.withUnsafeBytes { $0.prefix(2).map { "\($0)" } }
+    : scales.prefix(scheme.grid.rows == 1 ? 2 : 1).map { "\($0)" }
+  return (
+    numbers.joined(separator: ", "),
+    codes.map { String(format: "%02x", $0) }.joined(separator: " ")
+  )
 }
 
 /// A block of zeros in hexadecimal, runs of equal bytes as one with their number.
