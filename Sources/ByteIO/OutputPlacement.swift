@@ -83,12 +83,20 @@ struct Existing {
   var isLink: Bool { type == S_IFLNK }
   var isFolder: Bool { type == S_IFDIR }
 
-  /// Whether it is an empty folder, or one of files only, some of them safetensors.
+  /// Whether it is an empty folder, or one of files, some of them safetensors; a folder `nz` in it
+  /// may be another such one.
   var isCheckpointFolder: Bool {
     guard isFolder, let folder = try? Folder(path: path) else { return false }
-    return folder.names.isEmpty
-      || folder.names.contains { $0.hasSuffix(".safetensors") }
-        && !folder.names.contains { Existing(folder.path(of: $0))?.isFolder ?? true }
+    return folder.names.isEmpty || isFolderOfWeights(with: "nz")
+  }
+
+  private func isFolderOfWeights(with inner: String?) -> Bool {
+    guard let folder = try? Folder(path: path) else { return false }
+    return folder.names.contains { $0.hasSuffix(".safetensors") }
+      && folder.names.allSatisfy { name in
+        guard let member = Existing(folder.path(of: name)) else { return false }
+        return !member.isFolder || name == inner && member.isFolderOfWeights(with: nil)
+      }
   }
 
   /// In words, for messages.
@@ -138,10 +146,12 @@ private func split(_ path: String) -> (folder: String, name: String) {
   return (String(path[..<start]), String(path[start...]))
 }
 
-/// Removes a file, or a folder of files, as far as it can be done.
-private func removeFileOrFolder(_ path: String) {
+/// Removes a file, or a folder of files and of folders of files, as far as it can be done.
+private func removeFileOrFolder(_ path: String, depth: Int = 2) {
   if unlink(path) == 0 { return }
-  guard Existing(path)?.isFolder == true, let folder = try? Folder(path: path) else { return }
-  for name in folder.names { unlink(folder.path(of: name)) }
+  guard depth > 0, Existing(path)?.isFolder == true, let folder = try? Folder(path: path) else {
+    return
+  }
+  for name in folder.names { removeFileOrFolder(folder.path(of: name), depth: depth - 1) }
   rmdir(path)
 }

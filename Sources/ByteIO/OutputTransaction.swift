@@ -22,6 +22,8 @@ public final class OutputTransaction {
   private let shape: Shape
   private let replaces: Bool
   private var folder: TemporaryFolder?
+  /// Those of the folder, by their names in it.
+  private var subfolders: [String: TemporaryFolder] = [:]
   private var files: [(output: OutputFile, final: String)] = []
   private var isDone = false
 
@@ -48,11 +50,19 @@ public final class OutputTransaction {
 
   /// Creates a file of the output under a temporary name.
   ///
-  /// - Parameter name: in a folder, the file's name; else the whole path.
+  /// - Parameter name: in a folder, the file's name, or that of a folder in it, a slash and the
+  ///   file's name; else the whole path.
   /// - Throws: `cannotCreate`.
   public func create(_ name: String, byteCount: Int) throws(Failure) -> OutputFile {
     let output: OutputFile
     if let folder {
+      if let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) {
+        let inner = String(name[..<slash])
+        if subfolders[inner] == nil {
+          subfolders[inner] = try TemporaryFolder(
+            folder.path + "/" + inner, named: destination + "/" + inner)
+        }
+      }
       output = try OutputFile(
         creating: folder.path + "/" + name, named: destination + "/" + name, byteCount: byteCount)
     } else {
@@ -72,6 +82,7 @@ public final class OutputTransaction {
     do throws(Failure) {
       for file in files { try file.output.synchronize() }
       if let folder {
+        for folder in subfolders.values { try folder.synchronize() }
         try folder.synchronize()
         try refuseUnfit(destination)
         try placement.place([(folder.path, destination)])
@@ -93,6 +104,7 @@ public final class OutputTransaction {
   public func rollBack() {
     isDone = true
     for file in files { unlink(file.output.path) }
+    for folder in subfolders.values { rmdir(folder.path) }
     if let folder { rmdir(folder.path) }
   }
 
@@ -114,7 +126,7 @@ public final class OutputTransaction {
     guard isReplaceable else {
       throw Failure(
         .cannotCreate, "the output would replace something else", file: path,
-        expected: shape == .folder ? "a folder of safetensors files and no folders" : "a file",
+        expected: shape == .folder ? "a folder of safetensors files" : "a file",
         found: existing.kind)
     }
   }

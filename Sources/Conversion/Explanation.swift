@@ -41,7 +41,7 @@ public struct Explanation: Sendable {
     let program = try Program(source, request)
     var explanations: [Explanation] = []
     for tensor in chosen {
-      let own = try program.graph.extracting(tensor.name)
+      let own = try program.graph.extracting(tensor.output)
       let (rewritten, firings) = try own.rewritten(by: Plan.phases)
       explanations.append(
         Explanation(
@@ -65,9 +65,9 @@ public struct Explanation: Sendable {
 extension WeightGraph {
   /// The graph with one output and only the nodes it needs.
   ///
-  /// - Precondition: there is an output of this name.
-  fileprivate func extracting(_ name: ByteString) throws(Failure) -> WeightGraph {
-    let output = outputs.first { $0.name == name }!  // the precondition
+  /// - Precondition: there are so many outputs.
+  fileprivate func extracting(_ number: Int) throws(Failure) -> WeightGraph {
+    let output = outputs[number]
     var needed = Set<NodeID>()
     var pending = [output.node]
     while let id = pending.popLast() {
@@ -78,7 +78,7 @@ extension WeightGraph {
     for id in needed.sorted() {
       placed[id] = try copy.add(self[id].op, self[id].inputs.map { placed[$0]! })  // inputs first
     }
-    copy.outputs = [Output(name: name, node: placed[output.node]!)]  // it is needed
+    copy.outputs = [Output(name: output.name, node: placed[output.node]!)]  // it is needed
     return copy
   }
 }

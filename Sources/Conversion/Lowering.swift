@@ -9,7 +9,8 @@ extension WeightGraph {
     let node = self[id]
     let found = try assembled(node)
     // A lone piece is walked further by the axes of the node.
-    guard found.count == 1, found[0].quantization == nil, case .view(let view) = found[0].origin
+    guard found.count == 1, found[0].quantization == nil, found[0].bands == nil,
+      case .view(let view) = found[0].origin
     else { return found }
     return [found[0].with(view.reshaped(node.type.shape))]
   }
@@ -30,6 +31,8 @@ extension WeightGraph {
         })
       else { throw unplanned(node) }
       return inner.map { $0.converted(to: encoding) }
+    case .pad: throw unplanned(node)
+    case .tile(_, let columns): return [try tiled(node, columns)]
     case .fill(let value, let shape):
       // The graph has checked the shape.
       return [Piece(origin: .fill(value, count: shape.elementCount!), encodings: [.f32])]
@@ -50,6 +53,7 @@ extension WeightGraph {
       return [try rearranged(inner[0], node) { $0.permuted(order) }]
     case .slice(let axis, let start, let count):
       let inner = try pieces(of: node.inputs[0])
+      guard inner.allSatisfy({ $0.bands == nil }) else { throw unplanned(node) }
       if inner.count == 1 {
         return [
           try rearranged(inner[0], node) { $0.sliced(axis: axis, start: start, count: count) }
@@ -78,8 +82,9 @@ extension WeightGraph {
     _ node: Node, _ scheme: QuantScheme, _ part: QuantPart
   ) throws(Failure) -> Piece {
     let inner = try pieces(of: node.inputs[0])
-    guard inner.count == 1, inner[0].quantization == nil, case .view(let view) = inner[0].origin,
-      inner[0].encodings.count <= 2, view.simplified().strides.allSatisfy({ $0 == 1 })
+    guard inner.count == 1, inner[0].quantization == nil, inner[0].bands == nil,
+      case .view(let view) = inner[0].origin, inner[0].encodings.count <= 2,
+      view.simplified().strides.allSatisfy({ $0 == 1 })
     else { throw unplanned(node) }
     var bias: Int?
     if node.inputs.count > 1 {
@@ -94,6 +99,24 @@ extension WeightGraph {
         shape: self[node.inputs[0]].type.shape, bias: bias))
   }
 
+  /// The transpose of a matrix of whole rows in tiles, `columns` wide.
+  private func tiled(_ node: Node, _ columns: Int) throws(Failure) -> Piece {
+    let turned = self[node.inputs[0]]
+    guard case .permute([1, 0]) = turned.op else { throw unplanned(node) }
+    var matrix = turned.inputs[0]
+    if case .pad = self[matrix].op { matrix = self[matrix].inputs[0] }
+    let inner = try pieces(of: matrix)
+    let shape = self[matrix].type.shape
+    guard inner.count == 1, inner[0].bands == nil, case .view(let view) = inner[0].origin,
+      view.simplified().strides.allSatisfy({ $0 == 1 }),
+      inner[0].storedEncoding == node.type.encoding
+    else { throw unplanned(node) }
+    return inner[0].inBands(
+      Bands(
+        rowCount: shape.axes[0], rowLength: shape.axes[1], width: columns,
+        height: turned.type.shape.axes[0]))
+  }
+
   private func joined(_ inputs: [NodeID]) throws(Failure) -> [Piece] {
     var all: [Piece] = []
     for input in inputs { all += try pieces(of: input) }
@@ -103,7 +126,7 @@ extension WeightGraph {
   private func rearranged(
     _ piece: Piece, _ node: Node, _ change: (View) -> View?
   ) throws(Failure) -> Piece {
-    guard piece.quantization == nil, case .view(let view) = piece.origin,
+    guard piece.quantization == nil, piece.bands == nil, case .view(let view) = piece.origin,
       let changed = change(view), changed.keepsWhole(piece.encodings[0].unitElementCount)
     else { throw unplanned(node) }
     return piece.with(changed)

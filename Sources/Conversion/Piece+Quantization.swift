@@ -1,8 +1,17 @@
+import GraphRewriting
 import Quantization
 import TensorTypes
 import WeightFormats
 
 extension Piece.Quantization {
+  /// What is computed together.
+  struct Source: Hashable {
+    let matrix: NodeID
+    let scheme: QuantScheme
+  }
+
+  var source: Source { Source(matrix: matrix, scheme: scheme) }
+
   var rowCount: Int { shape.axes[0] }
   var columnCount: Int { shape.axes[1] }
 
@@ -23,8 +32,9 @@ extension Piece.Quantization {
   func extent(firstRow: Int, rowCount: Int) -> (offset: Int, byteCount: Int) {
     switch part {
     case .codes:
-      let width = quantizer.codeBytesPerRow
-      return (firstRow * width, rowCount * width)
+      return (
+        quantizer.codeByteCount(rowCount: firstRow), quantizer.codeByteCount(rowCount: rowCount)
+      )
     case .scales:
       let height = scheme.grid.rows ?? self.rowCount
       let width = quantizer.scalesAcross * (scheme.rule == .powerOfTwo ? 1 : 4)
@@ -98,7 +108,7 @@ extension Piece {
       let refusal = quantizer.quantize(
         UnsafePointer(buffers.first.baseAddress!.assumingMemoryBound(to: Float.self)),
         rowCount: count,
-        codes: buffers.output.baseAddress! + start * quantizer.codeBytesPerRow,
+        codes: buffers.output.baseAddress! + quantizer.codeByteCount(rowCount: start),
         scales: room + layout.scales + scales,
         sums: slices > 0 ? (sums + start * slices, slices) : nil, scratch: room + layout.scratch)
       if rows.refuses { try rows.accept(refusal?.moved(by: start * columns)) }

@@ -28,6 +28,19 @@ public struct Piece: Sendable, Hashable {
     public let shape: Shape
     /// The number of the source tensor that holds the bias, where the part needs one.
     public let bias: Int?
+    /// Rows that are computed together: those that share bytes, scales or tiles.
+    public var rowMultiple: Int
+
+    init(
+      scheme: QuantScheme, part: QuantPart, matrix: NodeID, shape: Shape, bias: Int?
+    ) {
+      self.scheme = scheme
+      self.part = part
+      self.matrix = matrix
+      self.shape = shape
+      self.bias = bias
+      rowMultiple = scheme.rowMultiple
+    }
   }
 
   public let origin: Origin
@@ -36,18 +49,22 @@ public struct Piece: Sendable, Hashable {
   /// The encoding in the source file, then those it passes through; the last is the output's, or
   /// that of the matrix that is quantized.
   public let encodings: [Encoding]
-  public let quantization: Quantization?
+  public private(set) var quantization: Quantization?
+  /// How whole rows are transposed and tiled once they have the last encoding; nil for those that
+  /// stay.
+  public let bands: Bands?
   /// The length of the rows that are encoded whole; nil where any blocks may be.
   public let wholeRowLength: Int?
 
   init(
     origin: Origin, scales: Scales? = nil, encodings: [Encoding],
-    quantization: Quantization? = nil, wholeRowLength: Int? = nil
+    quantization: Quantization? = nil, bands: Bands? = nil, wholeRowLength: Int? = nil
   ) {
     self.origin = origin
     self.scales = scales
     self.encodings = encodings
     self.quantization = quantization
+    self.bands = bands
     self.wholeRowLength = wholeRowLength
   }
 
@@ -71,13 +88,37 @@ public struct Piece: Sendable, Hashable {
 
   /// - Units: bytes in the output.
   var byteCount: Int {
+    if let bands {
+      return bands.elementCount(rowCount: bands.rowCount).bytes(storedEncoding)
+    }
     if let quantization { return quantization.byteCount }
     return elementCount.bytes(encodings[encodings.count - 1])  // there is at least one
   }
 
+  /// The encoding in the output.
+  var storedEncoding: Encoding {
+    // The graph has checked both.
+    guard let quantization else { return encodings.last! }
+    return quantization.part.type(of: quantization.shape, quantization.scheme)!.encoding
+  }
+
   /// The same elements with one more encoding at the end.
   func converted(to encoding: Encoding) -> Piece {
-    Piece(origin: origin, scales: scales, encodings: encodings + [encoding])
+    Piece(origin: origin, scales: scales, encodings: encodings + [encoding], bands: bands)
+  }
+
+  /// The same rows, transposed and tiled.
+  func inBands(_ bands: Bands) -> Piece {
+    Piece(
+      origin: origin, scales: scales, encodings: encodings, quantization: quantization,
+      bands: bands)
+  }
+
+  /// The same with more rows computed together.
+  func quantizing(rowsBy multiple: Int) -> Piece {
+    var copy = self
+    copy.quantization?.rowMultiple = multiple
+    return copy
   }
 
   /// The elements of another walk over the same source.

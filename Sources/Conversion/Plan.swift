@@ -13,6 +13,8 @@ public struct Plan: Sendable {
     public let name: ByteString
     public let type: TensorType
     public let role: RoleInstance?
+    /// Its position among the outputs of `graph`.
+    public let output: Int
     /// Its node in `graph`.
     public let node: NodeID
     public let pieces: [Piece]

@@ -29,6 +29,8 @@ public struct ConversionRequest: Sendable {
   public var calibration: Calibration?
   /// What becomes of layers that predict further tokens; nil for what the target does.
   public var nextTokens: NextTokenChoice?
+  /// How weights of layers lie beside those as they are.
+  public var layout = AscendLayout.nd
   public var destination: String
   /// - Units: bytes of payload in one file; nil for no limit.
   public var shardByteLimit: Int?
@@ -77,6 +79,8 @@ extension Plan {
         throw error.located(subject: .tensor(output.name))
       }
     }
+    var pieces = lowered.map(\.pieces)
+    pieces.alignParts()
     let writing = try Writing(source, request, program, rewritten)
     self.source = source
     target = request.target
@@ -96,8 +100,9 @@ extension Plan {
       let output = rewritten.outputs[place.output]
       let type = rewritten[output.node].type
       return Tensor(
-        name: output.name, type: type, role: program.roles[place.output], node: output.node,
-        pieces: lowered[place.output].pieces, importance: lowered[place.output].importance,
+        name: output.name, type: type, role: program.roles[place.output], output: place.output,
+        node: output.node,
+        pieces: pieces[place.output], importance: lowered[place.output].importance,
         file: place.file,
         offset: writing.files[place.file].framing.offsets[place.position],
         byteCount: type.byteCount!)  // the framing has checked it

@@ -18,7 +18,8 @@ struct Program {
   let choice: EncodingChoice
   /// The roles of the outputs of `graph`; nil where names stay as they are.
   let roles: [RoleInstance?]
-  /// What the outputs are called in the description of an AscendV1 folder; nil for others.
+  /// What the outputs are called in the description of an AscendV1 folder, those in another layout
+  /// left out; nil for others.
   let types: [AscendType]?
   /// Columns that share a scale of W8A16; 0 when whole rows do.
   let groupSize: Int
@@ -39,10 +40,15 @@ struct Program {
     if case .ascend(let scheme) = scheme {
       let ascend = try AscendModel(source, request, scheme, model)
       graph = ascend.graph
-      roles = ascend.tensors.map(\.role)
+      roles = (ascend.tensors + ascend.tiles).map(\.role)
       types = ascend.tensors.map(\.type)
       groupSize = scheme.groupSize
       return
+    }
+    guard request.layout == .nd else {
+      throw Failure(
+        .usage, "the target '\(request.target.spelling)' has one layout", expected: "no --layout",
+        found: "--layout \(request.layout.rawValue)")
     }
     var graph = model.model.graph
     var roles: [RoleInstance?] = []
@@ -139,6 +145,7 @@ extension AscendModel {
         },
         inputs: { (linear) throws(Failure) in try request.input(of: linear) })
       try checkCaches()
+      try add(request.layout)
     } catch {
       throw error.located(file: error.file ?? source.path)
     }

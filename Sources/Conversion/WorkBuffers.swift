@@ -2,8 +2,8 @@ import TensorTypes
 import WeightFormats
 
 /// The memory of one worker: source bytes, two buffers for rearranged and half-converted elements,
-/// output bytes, those on their way to the disk, the scales of one source tensor, and what
-/// quantizing rows takes.
+/// output bytes, those on their way to the disk, the scales of one source tensor, what
+/// quantizing rows takes, and tiles.
 struct WorkBuffers: ~Copyable {
   /// How large each buffer must be for any unit of a plan.
   struct Sizes: Hashable {
@@ -12,12 +12,13 @@ struct WorkBuffers: ~Copyable {
     var output = 0
     var scales = 0
     var rows = 0
+    var tiles = 0
 
     /// What is written may be what was read.
-    var staging: Int { max(source, output) }
+    var staging: Int { max(source, output, tiles) }
 
     /// - Units: bytes of all buffers.
-    var byteCount: Int { source + 2 * middle + output + staging + scales + rows }
+    var byteCount: Int { source + 2 * middle + output + staging + scales + rows + tiles }
 
     init(_ tensors: [[Piece]], of checkpoint: Checkpoint, unitElementLimit: Int) {
       for pieces in tensors {
@@ -38,6 +39,11 @@ struct WorkBuffers: ~Copyable {
       var between = piece.encodings.dropFirst().dropLast()
       if case .view(let view) = piece.origin {
         elements = piece.tiling(view, limit: limit).greatestUnit
+        if let bands = piece.bands {
+          let rowCount = (elements + bands.rowLength - 1) / max(1, bands.rowLength)
+          let stored = piece.storedEncoding
+          tiles = max(tiles, bands.elementCount(rowCount: rowCount).bytes(stored))
+        }
         if let quantization = piece.quantization {
           return add(quantization, elementCount: elements, from: first)
         }
@@ -72,6 +78,7 @@ struct WorkBuffers: ~Copyable {
   let staging: UnsafeMutableRawBufferPointer
   let scales: ScaleBuffer
   let rows: UnsafeMutableRawBufferPointer
+  let tiles: UnsafeMutableRawBufferPointer
 
   init(_ sizes: Sizes) {
     source = .allocate(byteCount: sizes.source, alignment: 64)
@@ -81,6 +88,7 @@ struct WorkBuffers: ~Copyable {
     staging = .allocate(byteCount: sizes.staging, alignment: 4096)
     scales = ScaleBuffer(byteCount: sizes.scales)
     rows = .allocate(byteCount: sizes.rows, alignment: 64)
+    tiles = .allocate(byteCount: sizes.tiles, alignment: 64)
   }
 
   deinit {
@@ -90,6 +98,7 @@ struct WorkBuffers: ~Copyable {
     output.deallocate()
     staging.deallocate()
     rows.deallocate()
+    tiles.deallocate()
   }
 }
 
@@ -100,7 +109,9 @@ extension Piece {
     var multiple = encodings.map(\.unitElementCount).reduce(
       wholeRowLength ?? 1, leastCommonMultiple)
     if let quantization {
-      multiple = max(1, quantization.columnCount * quantization.scheme.rowMultiple)
+      multiple = max(1, quantization.columnCount * quantization.rowMultiple)
+    } else if let bands {
+      multiple = leastCommonMultiple(multiple, max(1, bands.rowLength * bands.width))
     }
     // The runs in which a transposed tensor is read are as short as its units are narrow. Rows are
     // quantized strip by strip, so that more of them at once take little more memory.

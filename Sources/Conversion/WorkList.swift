@@ -19,28 +19,22 @@ struct WorkList: Sendable {
     let firstUnit: Int
   }
 
-  private struct Matrix: Hashable {
-    let node: NodeID
-    let scheme: QuantScheme
-  }
-
   private var runs: [Run] = []
   private(set) var count = 0
 
   init(_ plan: Plan) {
-    var runOfMatrix: [Matrix: Int] = [:]
+    var runOfMatrix: [Piece.Quantization.Source: Int] = [:]
     for (number, tensor) in plan.tensors.enumerated() {
       var start = 0
       for (position, piece) in tensor.pieces.enumerated() where piece.elementCount > 0 {
         let place = Place(tensor: number, piece: position, start: start)
         start += piece.byteCount
         if let quantization = piece.quantization {
-          let matrix = Matrix(node: quantization.matrix, scheme: quantization.scheme)
-          if let run = runOfMatrix[matrix] {
+          if let run = runOfMatrix[quantization.source] {
             runs[run].places.append(place)
             continue
           }
-          runOfMatrix[matrix] = runs.count
+          runOfMatrix[quantization.source] = runs.count
         }
         runs.append(Run(places: [place], firstUnit: count))
         count += piece.unitCount(limit: plan.memory.unitElementLimit)
@@ -66,10 +60,10 @@ struct WorkList: Sendable {
         type: tensor.type, importance: tensor.importance, search: plan.search,
         refuses: !plan.allowsNonfinite,
         start: first.start / encoding.unitByteCount * encoding.unitElementCount + unit.start)
-      let bytes = try piece.produce(unit, from: plan.source, rows, buffers)
-      let offset = first.start + unit.start.bytes(tensor.type.encoding)
+      let produced = try piece.produce(unit, from: plan.source, rows, buffers)
+      let (bytes, offset) = piece.arranged(produced, at: unit.start.bytes(encoding), buffers)
       try outputs[tensor.file].write(
-        bytes, at: tensor.offset + offset, staging: buffers.staging)
+        bytes, at: tensor.offset + first.start + offset, staging: buffers.staging)
       return bytes.count
     } catch {
       throw error.located(subject: .tensor(tensor.name))
@@ -87,10 +81,12 @@ struct WorkList: Sendable {
       start: unit.start)
     var written = 0
     // All pieces of the run are parts of quantizing.
-    let parts = run.places.map { plan.tensors[$0.tensor].pieces[$0.piece].quantization! }
+    let pieces = run.places.map { plan.tensors[$0.tensor].pieces[$0.piece] }
+    let parts = pieces.map { $0.quantization! }
     try piece.quantize(unit, into: parts, from: plan.source, rows, buffers) {
-      (number, bytes, offset) throws(Failure) in
+      (number, part, start) throws(Failure) in
       let place = run.places[number]
+      let (bytes, offset) = pieces[number].arranged(part, at: start, buffers)
       let tensor = plan.tensors[place.tensor]
       try outputs[tensor.file].write(
         bytes, at: tensor.offset + place.start + offset, staging: buffers.staging)

@@ -29,26 +29,30 @@ struct Writing {
     guard !declarations.isEmpty else {
       throw Failure(.badInput, "there is no tensor to write", file: source.path)
     }
-    let limit = request.target.name.isAscend ? AscendDescription.partByteLimit : nil
-    let shards = try Writing.shards(declarations, limit: request.shardByteLimit ?? limit)
     switch request.target.name {
     case .gguf:
+      let shards = try Writing.shards(declarations, limit: request.shardByteLimit)
       try writeGGUF(source, request, program, declarations, shards)
     case .safetensors:
+      let shards = try Writing.shards(declarations, limit: request.shardByteLimit)
       try writeSafetensors(source, request, program, declarations, shards)
     case .ascend910c, .ascend910b:
-      try writeAscend(source, request, program, declarations, shards)
+      try writeAscend(source, request, program, declarations)
     }
   }
 
   /// Fills one shard after another; a tensor larger than the limit gets its own.
-  private static func shards(
-    _ tensors: [Declaration], limit: Int?
+  ///
+  /// - Parameter range: the tensors that are divided; nil for all.
+  static func shards(
+    _ tensors: [Declaration], in range: Range<Int>? = nil, limit: Int?
   ) throws(Failure) -> [[Int]] {
-    guard let limit else { return [Array(tensors.indices)] }
+    let range = range ?? tensors.indices
+    guard let limit else { return [Array(range)] }
     var shards: [[Int]] = [[]]
     var filled = 0
-    for (number, tensor) in tensors.enumerated() {
+    for number in range {
+      let tensor = tensors[number]
       guard let byteCount = tensor.type.byteCount else {
         throw Failure(.badInput, "the tensor is too large", subject: .tensor(tensor.name))
       }

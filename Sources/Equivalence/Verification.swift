@@ -21,12 +21,14 @@ public enum Verification {
   ) throws(Failure) -> VerificationReport {
     var report = VerificationReport(source: source.path, converted: converted.path, request)
     let expectation = try Expectation(source: source, converted: converted)
+    let tiles = try TileExpectation(expectation)
     report.notes += expectation.warnings
     expectation.checkDescriptionEntries(into: &report)
     expectation.checkTensors(into: &report)
     expectation.checkMetadata(into: &report)
     expectation.checkDescription(into: &report)
     try expectation.checkSmallFiles(into: &report)
+    tiles?.checkStructure(into: &report)
     report.close(.structure)
     // Samples are for answers in seconds, and a model cannot run on a sample of its weights.
     let deepest = request.level ?? (request.sample == .all ? .logits : .operators)
@@ -37,6 +39,7 @@ public enum Verification {
         converted: CheckpointTensors(checkpoint: converted), request: request,
         isCancelled: isCancelled, progress: { progress(.compared(byteCount: $0)) })
       try expectation.checkValues(comparison, into: &report)
+      try tiles?.checkValues(request, isCancelled, into: &report)
       report.close(.values)
     }
     var isComplete = true
@@ -53,6 +56,7 @@ public enum Verification {
     }
     try source.checkUnchanged()
     try converted.checkUnchanged()
+    try tiles?.tiled.checkUnchanged()
     var verdicts = report.levels.map(\.verdict)
     if request.level == deepest, !isComplete { verdicts.append(.inconclusive) }
     report.verdict = .all(verdicts)

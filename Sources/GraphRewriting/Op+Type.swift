@@ -72,6 +72,23 @@ extension Op {
       try require(
         !inputs.isEmpty && inputs.allSatisfy { $0 == inputs[0] }, "inputs of one type", inputs)
       return inputs[0].with(shape: Shape([inputs.count] + inputs[0].shape.axes))
+    case .pad(let shape):
+      try require(inputs.count == 1, "one input", inputs)
+      let axes = inputs[0].shape.axes
+      try require(
+        axes.count == shape.rank && zip(axes, shape.axes).allSatisfy { $0 <= $1 }
+          && shape.elementCount != nil,
+        "no more elements than \(shape) has", inputs)
+      try require(inputs[0].encoding.hasZeroBytes, "elements of whole bytes with a zero", inputs)
+      return inputs[0].with(shape: shape)
+    case .tile(let rows, let columns):
+      try require(inputs.count == 1, "one input", inputs)
+      let axes = inputs[0].shape.axes
+      try require(
+        axes.count == 2 && rows > 0 && columns > 0 && axes[0] % rows == 0
+          && axes[1] % columns == 0, "a matrix of whole tiles", inputs)
+      try require(inputs[0].encoding.hasZeroBytes, "elements of whole bytes", inputs)
+      return inputs[0].with(shape: [axes[1] / columns, axes[0] / rows, rows, columns])
     case .fill(_, let shape):
       try require(inputs.isEmpty && shape.elementCount != nil, "no input", inputs)
       return TensorType(shape: shape, encoding: .f32)
@@ -118,5 +135,11 @@ extension TensorType {
 }
 
 extension Encoding {
+  /// Whether elements are whole bytes, and zeros are bytes of zero.
+  fileprivate var hasZeroBytes: Bool {
+    guard case .plain(let dtype) = self, unitElementCount == 1 else { return false }
+    return dtype.kind != .exponent
+  }
+
   var isPlain: Bool { if case .plain = self { true } else { false } }
 }

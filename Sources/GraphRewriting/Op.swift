@@ -19,6 +19,11 @@ public enum Op: Sendable, Hashable {
   case concat(axis: Int)
   /// The inputs one after another along a new first axis.
   case stack
+  /// Zeros behind the elements of each axis, up to this shape.
+  case pad(Shape)
+  /// A matrix of whole tiles as `[columns of tiles, rows of tiles, rows, columns]`: one column of
+  /// tiles after another, each tile row-major.
+  case tile(rows: Int, columns: Int)
   /// One F32 value everywhere.
   case fill(Float, Shape)
   /// Codes times the scales of their rectangles, in F32: inputs are the codes, a matrix, and the
@@ -31,7 +36,7 @@ public enum Op: Sendable, Hashable {
   /// The op without its parameters, for patterns and for finding rules.
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     case load, literal, cast, permute, reshape, slice, concat, stack
-    case fill, dequantize, quantize
+    case pad, tile, fill, dequantize, quantize
   }
 
   public var kind: Kind {
@@ -44,6 +49,8 @@ public enum Op: Sendable, Hashable {
     case .slice: .slice
     case .concat: .concat
     case .stack: .stack
+    case .pad: .pad
+    case .tile: .tile
     case .fill: .fill
     case .dequantize: .dequantize
     case .quantize: .quantize
@@ -75,6 +82,8 @@ extension Op: CustomStringConvertible {
       "slice axis \(axis) from \(start) to \(start + count)"
     case .concat(let axis): "concat axis \(axis)"
     case .stack: "stack"
+    case .pad(let shape): "pad to \(shape)"
+    case .tile(let rows, let columns): "tile by \(rows)×\(columns)"
     case .fill(let value, let shape): "fill \(shape) with \(value)"
     case .dequantize(let grid): "dequantize by \(grid)"
     case .quantize(let scheme, let part): "quantize \(scheme), \(part)"

@@ -206,7 +206,46 @@ extension RuleSet {
           graph.outputs = [WeightGraph.Output(name: "y", node: node)]
           return graph
         }),
-      commute(.permute), commute(.reshape), commute(.slice), gather(.stack), gather(.concat),
+      Rule(
+        name: "pad-nothing",
+        law: "pad(s, x) = x when x has shape s",
+        fidelity: .bitExact,
+        pattern: .op(.pad, [.bind("x")]),
+        rewrite: { m in m.graph[m.root].type == m.type("x") ? .node(m["x"]) : nil },
+        example: { () throws(Failure) in
+          try example(of: .f32) { (g, x) throws(Failure) in try g.add(.pad([4, 6]), [x]) }
+        }),
+      Rule(
+        name: "pad-of-pad",
+        law: "pad(s, pad(t, x)) = pad(s, x)",
+        fidelity: .bitExact,
+        pattern: .op(.pad, [.op(.pad, [.bind("x")])]),
+        rewrite: { m in .op(m.graph[m.root].op, [.node(m["x"])]) },
+        example: { () throws(Failure) in
+          try example(of: .f32) { (g, x) throws(Failure) in
+            try g.add(.pad([8, 7]), [g.add(.pad([5, 7]), [x])])
+          }
+        }),
+      Rule(
+        name: "pad-before-permute",
+        law: "pad(s, permute(p, x)) = permute(p, pad(s∘p⁻¹, x))",
+        fidelity: .bitExact,
+        pattern: .op(.pad, [.op(.permute, [.bind("x")], as: "p")], as: "pad"),
+        rewrite: { m in
+          guard case .permute(let p) = m.op("p"), case .pad(let shape) = m.op("pad") else {
+            return nil
+          }
+          var axes = shape.axes
+          for (axis, source) in p.enumerated() { axes[source] = shape.axes[axis] }
+          return .op(m.op("p"), [.op(.pad(Shape(axes)), [.node(m["x"])])])
+        },
+        example: { () throws(Failure) in
+          try example(of: .f32) { (g, x) throws(Failure) in
+            try g.add(.pad([7, 5]), [g.add(.permute([1, 0]), [x])])
+          }
+        }),
+      commute(.permute), commute(.reshape), commute(.slice), commute(.pad), commute(.tile),
+      gather(.stack), gather(.concat),
     ])
 
   /// Moving elements and casting them are independent, so casts move outwards.
@@ -226,6 +265,8 @@ extension RuleSet {
           return switch kind {
           case .permute: try g.add(.permute([1, 0]), [cast])
           case .reshape: try g.add(.reshape([24]), [cast])
+          case .pad: try g.add(.pad([5, 8]), [cast])
+          case .tile: try g.add(.tile(rows: 2, columns: 3), [cast])
           default: try g.add(.slice(axis: 1, start: 2, count: 3), [cast])
           }
         }

@@ -19,11 +19,14 @@ public struct MatrixQuantizer: Sendable {
     self.kernels = kernels
   }
 
-  /// - Units: bytes of codes that an even number of rows takes, for each row.
-  public var codeBytesPerRow: Int {
+  /// The codes of so many rows, a multiple of `scheme.rowMultiple` unless they are the last.
+  ///
+  /// - Units: bytes.
+  public func codeByteCount(rowCount: Int) -> Int {
     switch scheme.code {
-    case .int8, .e4m3: columnCount
-    case .int4, .e2m1: columnCount / 2
+    case .int8, .e4m3: rowCount * columnCount
+    case .int4: rowCount / 2 * columnCount
+    case .e2m1: rowCount * (columnCount / 2)
     }
   }
 
@@ -38,7 +41,7 @@ public struct MatrixQuantizer: Sendable {
   /// Quantizes `rowCount` rows, a multiple of `scheme.rowMultiple` unless they are the last.
   ///
   /// - Parameters:
-  ///   - codes: room for `codeBytesPerRow` bytes a row.
+  ///   - codes: room for `codeByteCount` bytes.
   ///   - scales: room for the scales of these rows: F32, or bytes for powers of two.
   ///   - sums: where the sums of the codes over so many equal slices of each row go, for integers.
   ///   - scratch: room for `scratchByteCount` bytes.
@@ -56,7 +59,7 @@ public struct MatrixQuantizer: Sendable {
     case (.greatest(let limit, let least), _):
       for row in 0..<rowCount {
         quantizeGroups(
-          values + row * columnCount, limit, least, codes + row * codeBytesPerRow,
+          values + row * columnCount, limit, least, codes + codeByteCount(rowCount: row),
           floats + row * scalesAcross, &isFinite)
         if let sums, scheme.code == .int8 { add(codes + row * columnCount, row, sums) }
       }
@@ -67,7 +70,7 @@ public struct MatrixQuantizer: Sendable {
       let exponents = scales.assumingMemoryBound(to: UInt8.self)
       for row in 0..<rowCount {
         quantizeShared(
-          values + row * columnCount, codes + row * codeBytesPerRow,
+          values + row * columnCount, codes + codeByteCount(rowCount: row),
           exponents + row * scalesAcross, &isFinite)
       }
     }

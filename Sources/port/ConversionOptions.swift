@@ -51,6 +51,13 @@ struct ConversionOptions: ParsableArguments {
 
   @Option(
     help: """
+      How weights lie for Ascend: nd, as runtimes load them, or nz, which writes them a second time \
+      in the tiles of FRACTAL_NZ, into a folder of their own.
+      """)
+  var layout = AscendLayout.nd
+
+  @Option(
+    help: """
       What becomes of layers that predict further tokens: keep, drop, or merge, which leaves out \
       their copies of embedding and head. Without it, what the target's runtime can use is kept.
       """)
@@ -88,6 +95,7 @@ struct ConversionOptions: ParsableArguments {
     request.importance = try imatrix.map(ImportanceMatrix.init(path:))
     request.calibration = try calibration.map(Calibration.init(path:))
     request.nextTokens = mtp
+    request.layout = layout
     request.search = search
     request.allowsNonfinite = allowNonfinite
     request.allowsRequantizing = allowRequantize
@@ -97,6 +105,7 @@ struct ConversionOptions: ParsableArguments {
 
 extension BlockSearch: ExpressibleByArgument {}
 extension NextTokenChoice: ExpressibleByArgument {}
+extension AscendLayout: ExpressibleByArgument {}
 
 extension Target {
   /// The type that an option for one tensor names.

@@ -188,6 +188,29 @@ import Testing
     #expect(try names() == ["checkpoint", "empty", "home", "nested", "plain"])
   }
 
+  /// Folders in the folder come and go with it.
+  @Test func foldersInFolders() throws {
+    let texts = ["model.safetensors": "1", "nz/a.safetensors": "2", "nz/b.safetensors": "3"]
+    try write(texts, to: path("out"), .folder)
+    #expect(try names() == ["out"])
+    #expect(try names("out") == ["model.safetensors", "nz"])
+    #expect(try names("out/nz") == ["a.safetensors", "b.safetensors"])
+    #expect(try text("out/nz/b.safetensors") == "3")
+    try write(["model.safetensors": "new"], to: path("out"), .folder, replaces: true)
+    #expect(try names("out") == ["model.safetensors"])
+    #expect(try names() == ["out"])
+    do {
+      let transaction = try OutputTransaction(path("other"), shape: .folder, replaces: false)
+      _ = try transaction.create("nz/a.safetensors", byteCount: 1)
+    }
+    #expect(try names() == ["out"])
+    try put("old", "out/notes.safetensors")
+    try makeFolder("out/nz")
+    try put("precious", "out/nz/notes.txt")
+    #expect(throws: Failure.self) { try write(texts, to: path("out"), .folder, replaces: true) }
+    #expect(try text("out/nz/notes.txt") == "precious")
+  }
+
   @Test func aFolderThatCannotBeWrittenIsNamed() throws {
     try put("a file", "plain")
     for destination in [path("missing/out"), path("plain/out"), "/proc/out"] {

@@ -67,6 +67,19 @@ struct NaiveTensor {
     }
   }
 
+  func padded(_ shape: Shape) -> NaiveTensor {
+    let zero = ArraySlice([UInt8](repeating: 0, count: encoding.unitByteCount))
+    return NaiveTensor(encoding, shape.axes) { index in
+      zip(index, axes).allSatisfy { $0 < $1 } ? self[index] : zero
+    }
+  }
+
+  func tiled(_ rows: Int, _ columns: Int) -> NaiveTensor {
+    NaiveTensor(encoding, [axes[1] / columns, axes[0] / rows, rows, columns]) { index in
+      self[[index[1] * rows + index[2], index[0] * columns + index[3]]]
+    }
+  }
+
   static func concatenated(_ parts: [NaiveTensor], axis: Int) -> NaiveTensor {
     var lengths = parts[0].axes
     lengths[axis] = parts.reduce(0) { $0 + $1.axes[axis] }
@@ -118,6 +131,8 @@ extension WeightGraph {
           inputs[0].sliced(axis: axis, start: start, count: count)
         case .concat(let axis): .concatenated(inputs, axis: axis)
         case .stack: .stacked(inputs)
+        case .pad(let shape): inputs[0].padded(shape)
+        case .tile(let rows, let columns): inputs[0].tiled(rows, columns)
         case .fill, .dequantize, .quantize:
           NaiveTensor(evaluation.bytes(of: NodeID(index: number)), node.type)
         }

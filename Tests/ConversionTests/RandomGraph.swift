@@ -6,8 +6,11 @@ struct RandomGraph {
   private(set) var graph: WeightGraph
   private(set) var sources: [[UInt8]] = []
   private var random: SplitMix64
+  private let hasTiles: Bool
 
-  init(seed: UInt64) throws {
+  /// - Parameter hasTiles: whether tensors are padded and tiled, which not every plan can hold.
+  init(seed: UInt64, hasTiles: Bool = false) throws {
+    self.hasTiles = hasTiles
     var random = SplitMix64(seed: seed)
     var types: [TensorType] = []
     for _ in 0..<Int.random(in: 1...3, using: &random) {
@@ -42,7 +45,7 @@ struct RandomGraph {
     let axes = graph[x].type.shape.axes
     let op: Op
     var inputs = [x]
-    switch Int.random(in: 0..<7, using: &random) {
+    switch Int.random(in: 0..<(hasTiles ? 9 : 7), using: &random) {
     case 0 where graph[x].type.encoding != .plain(.i8):
       op = .cast([.f32, .f16, .bf16, .q8_0].randomElement(using: &random)!)
     case 1, 2:
@@ -55,6 +58,14 @@ struct RandomGraph {
       let start = Int.random(in: 0...axes[axis] / unit, using: &random) * unit
       let count = Int.random(in: 0...(axes[axis] - start) / unit, using: &random) * unit
       op = .slice(axis: axis, start: start, count: count)
+    case 7:
+      op = .pad(Shape(axes.map { $0 + Int.random(in: 0...1, using: &random) }))
+    case 8 where axes.count == 2:
+      let divisors = axes.map { length in (1...4).filter { length % $0 == 0 } }
+      // 1 divides every length.
+      op = .tile(
+        rows: divisors[0].randomElement(using: &random)!,
+        columns: divisors[1].randomElement(using: &random)!)
     case 5:
       op = .stack
       inputs += pool.filter { graph[$0].type == graph[x].type && $0 != x }.prefix(2)

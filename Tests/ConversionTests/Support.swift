@@ -110,13 +110,16 @@ func plan(
 ) throws -> Plan {
   var tensors: [Plan.Tensor] = []
   var position = 16
-  for output in graph.outputs {
+  var pieces: [[Piece]] = []
+  for output in graph.outputs { pieces.append(try graph.pieces(of: output.node)) }
+  pieces.alignParts()
+  for (output, pieces) in zip(graph.outputs, pieces) {
     let type = graph[output.node].type
     let byteCount = type.byteCount!  // its bytes have been computed
     tensors.append(
       Plan.Tensor(
-        name: output.name, type: type, role: nil, node: output.node,
-        pieces: try graph.pieces(of: output.node), importance: nil, file: 0, offset: position,
+        name: output.name, type: type, role: nil, output: tensors.count, node: output.node,
+        pieces: pieces, importance: nil, file: 0, offset: position,
         byteCount: byteCount))
     position += byteCount + 5
   }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 import ascend_folder
@@ -96,6 +97,34 @@ def compare_ahead(check, source, out):
         check.that(f"{name}: config.json", folder.config == config, folder.config.get("num_nextn_predict_layers"))
 
 
+def compare_layout(check, source, scheme, out):
+    """Weights once more in the matrix unit's tiles, and all else as ever."""
+    name = f"{source.path.name} {scheme} nz"
+    checks.port_convert(source.path, "ascend-910c", out / "nd", "--quantize", scheme)
+    checks.port_convert(source.path, "ascend-910c", out / "nz", "--quantize", scheme, "--layout", "nz", "--shard-size", "90kB")
+    plain, folder = ascend_folder.Folder(out / "nd"), ascend_folder.Folder(out / "nz")
+    check.that(f"{name}: the same beside it", folder.tensors.keys() == plain.tensors.keys() and all(
+        torch.equal(tensor, folder.tensors[key]) for key, tensor in plain.tensors.items()))
+    tiles, shapes = {}, {}
+    files = sorted((out / "nz" / "nz").glob("*.safetensors"))
+    for number, file in enumerate(files):
+        check.same(f"{name}: part", [f"quant_model_weights_nz-{number + 1:05}-of-{len(files):05}.safetensors"], [file.name])
+        with safe_open(file, "pt") as reader:
+            shapes |= reader.metadata()
+            tiles |= {key: reader.get_tensor(key) for key in reader.keys()}
+    check.that(f"{name}: layout", shapes.get("layout") == "FRACTAL_NZ", shapes.get("layout"))
+    linears = {key for key, value in plain.tensors.items() if key.endswith("_proj.weight") or key.endswith("_mqa.weight")
+               if value.dtype in (torch.int8, torch.bfloat16, torch.float16) and not key.endswith(("kv_b_proj.weight", "eh_proj.weight"))}
+    check.same(f"{name}: tensors", sorted(linears), sorted(tiles))
+    for key, tile in tiles.items():
+        matrix = plain.tensors[key].T
+        columns = 32 // matrix.element_size()
+        padded = torch.nn.functional.pad(matrix, (0, -matrix.shape[1] % columns, 0, -matrix.shape[0] % 16))
+        expected = padded.reshape(padded.shape[0] // 16, 16, -1, columns).permute(2, 0, 1, 3)
+        check.that(f"{name}: {key}", tile.shape == expected.shape and torch.equal(tile, expected), list(tile.shape))
+        check.that(f"{name}: shape of {key}", json.loads(shapes.get(key, "0")) == list(plain.tensors[key].shape), shapes.get(key))
+
+
 def calibration(source, form, out):
     """The input bounds of every linear as a calibration: JSON, safetensors, or a folder with msModelSlim's numbers."""
     if form == "json":
@@ -137,6 +166,9 @@ def main():
                             bounds=source.bounds, caches=ascend_writer.caches_of(source.shapes) if form == "folder" else None)
                     if scheme == "w8a8" and form == "json":
                         compare_mindie(check, source, scheme, Path(temporary), "--calibration", str(path))
+        for scheme in ("float", "w8a8-dynamic", "w4a8") if model in ("tiny-deepseek-v3", "seeded-ascend/kimi-k2") else ():
+            with check.group(f"{model} {scheme} nz"), tempfile.TemporaryDirectory() as temporary:
+                compare_layout(check, source, scheme, Path(temporary))
         if source.config.get("num_nextn_predict_layers"):
             with check.group(f"{model} mtp"), tempfile.TemporaryDirectory() as temporary:
                 compare_ahead(check, source, Path(temporary))

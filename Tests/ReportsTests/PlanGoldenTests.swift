@@ -15,10 +15,14 @@ import WeightFormats
     let target: String
     let scheme: String?
     var shardByteLimit: Int?
+    var layout = AscendLayout.nd
 
     var testDescription: String {
-      [model, target, scheme ?? "lossless", shardByteLimit.map { "shards-of-\($0)" }]
-        .compactMap(\.self).joined(separator: ".").replacing(":", with: "-")
+      [
+        model, target, scheme ?? "lossless", shardByteLimit.map { "shards-of-\($0)" },
+        layout == .nd ? nil : layout.rawValue,
+      ]
+      .compactMap(\.self).joined(separator: ".").replacing(":", with: "-")
     }
   }
 
@@ -41,6 +45,9 @@ import WeightFormats
     Case(model: "tiny-deepseek-v3", target: "ascend-910b", scheme: "w4a8"),
     Case(model: "tiny-deepseek-v3", target: "ascend-910c", scheme: "w8a16-g32"),
     Case(model: "tiny-deepseek-v3", target: "ascend-910c:mindie", scheme: nil),
+    Case(
+      model: "tiny-deepseek-v3", target: "ascend-910b", scheme: "w8a8-dynamic",
+      shardByteLimit: 500_000, layout: .nz),
   ]
 
   private static let fixtures = URL(fileURLWithPath: #filePath)
@@ -55,6 +62,7 @@ import WeightFormats
       destination: c.target == "gguf" ? "model.gguf" : "model", jobs: 2)
     request.scheme = c.scheme
     request.shardByteLimit = c.shardByteLimit
+    request.layout = c.layout
     let plan = try Plan(converting: try Checkpoint.open(source), request)
     let text = PlanReport(plan).lines.joined(separator: "\n") + "\n"
     let name = c.testDescription.replacingOccurrences(of: "seeded/", with: "")

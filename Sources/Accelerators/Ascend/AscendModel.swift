@@ -14,6 +14,8 @@ public struct AscendModel: Sendable {
 
   public private(set) var graph: WeightGraph
   public private(set) var tensors: [Tensor] = []
+  /// Weights of layers once more, as FRACTAL_NZ; their outputs stand after the others.
+  public private(set) var tiles: [Tensor] = []
   private let groupSize: Int
 
   /// Builds the tensors of a model from those under the names of Hugging Face.
@@ -77,6 +79,24 @@ public struct AscendModel: Sendable {
       guard outputs[name] == nil, let values = try caches(name, channelCount) else { continue }
       let node = try graph.add(.literal(Literal(name: "calibration", values: values)))
       tensors.append(Tensor(name: name, node: node, role: nil, type: .c8))
+    }
+  }
+
+  /// Adds what lies beside the tensors in this layout.
+  ///
+  /// - Throws: `usage` when no tensor has it.
+  public mutating func add(_ layout: AscendLayout) throws(Failure) {
+    guard layout == .nz else { return }
+    for tensor in tensors where FractalNZ.applies(to: graph[tensor.node].type, tensor.role) {
+      guard tensor.name.hasSuffix(".weight") else { continue }
+      let node = try FractalNZ.add(tensor.node, to: &graph)
+      tiles.append(Tensor(name: tensor.name, node: node, role: tensor.role, type: tensor.type))
+      graph.outputs.append(WeightGraph.Output(name: tensor.name, node: node))
+    }
+    guard !tiles.isEmpty else {
+      throw Failure(
+        .usage, "no layer has weights that FRACTAL_NZ is for",
+        expected: "weights of int8, int4, BF16 or F16", found: "none")
     }
   }
 
