@@ -87,7 +87,7 @@ class Port:
         self.folder = tempfile.TemporaryDirectory()
         library = Path(self.folder.name) / "libCKernels.so"
         subprocess.run(
-            [compiler, "-std=gnu11", *options, "-w", "-ffp-contract=off", "-fPIC", "-shared", "-o", str(library),
+            [compiler, "-std=gnu11", *options, "-w", "-Wno-psabi", "-ffp-contract=off", "-fPIC", "-shared", "-o", str(library),
              "-I", str(sources / "include"), *map(str, sorted(sources.rglob("*.c"))), "-lm"], check=True)
         self.library = ctypes.CDLL(str(library))
         self.library.port_kernels_for.restype = ctypes.POINTER(Kernels)
