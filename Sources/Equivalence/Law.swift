@@ -44,6 +44,14 @@ enum Law: Sendable {
     }
   }
 
+  /// Whether it is about the bits of codes, or of what follows from them.
+  var isByBits: Bool {
+    switch self {
+    case .bitExact, .searched: true
+    case .rounded, .exactValue, .blocks, .calibrated, .unknown: false
+    }
+  }
+
   /// In a few words, for reports.
   var summary: String {
     switch self {

@@ -4,6 +4,8 @@ import TensorTypes
 extension LikelyCauses {
   /// Another rule of rounding that explains every element around the first that differs.
   func causeInRounding(_ suspect: Suspect) throws(Failure) -> String? {
+    // What was searched for is not rounded from the source's numbers.
+    if case .searched = suspect.pair.law { return nil }
     guard let place = suspect.metrics.firstViolation,
       case .plain(let dtype) = suspect.encoding, let format = FloatFormat(dtype)
     else { return nil }
@@ -58,7 +60,7 @@ extension LikelyCauses {
     let values = try comparison.evaluation.values(suspect.pair.node, elements: start..<end)
     let expected = Array(values[first - start..<elements.upperBound - start])
     let bit: Int?
-    if case .bitExact = suspect.pair.law {
+    if suspect.pair.law.isByBits {
       bit = try differingBit(memory, suspect.pair, elements)
     } else {
       bit = flippedBit(memory, expected, suspect.pair.law, cell)

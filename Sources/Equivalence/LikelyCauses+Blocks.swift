@@ -18,11 +18,16 @@ extension LikelyCauses {
       ? "the offsets of blocks are missing" : nil
   }
 
+  /// Scales of blocks that are one over what they should be.
+  func causeInInvertedBlocks(_ suspect: Suspect, _ probe: Probe) throws(Failure) -> String? {
+    guard let groups = try groups(suspect, probe) else { return nil }
+    let inverted = groups.values { $1 == 0 ? 0 : $0 / $1 + $2 }
+    return isClose(probe.expected, inverted, suspect.tolerance) ? "scales are inverted" : nil
+  }
+
   /// Scales that other scales would make right.
   func causeInBlockScales(_ suspect: Suspect, _ probe: Probe) throws(Failure) -> String? {
     guard let groups = try groups(suspect, probe) else { return nil }
-    let inverted = groups.values { $1 == 0 ? 0 : $0 / $1 + $2 }
-    if isClose(probe.expected, inverted, suspect.tolerance) { return "scales are inverted" }
     var factors: [Double] = []
     let scaled = groups.mapped { expected, found in
       let square = found.reduce(0) { $0 + $1 * $1 }

@@ -34,6 +34,7 @@ struct LikelyCauses {
     if let cause = try causeInTransposition(suspect, probe) { return cause }
     if let cause = try causeInOffsets(suspect, probe) { return cause }
     if let cause = causeInInversion(suspect, probe) { return cause }
+    if let cause = try causeInInvertedBlocks(suspect, probe) { return cause }
     if let cause = causeInScale(suspect, probe) { return cause }
     if let cause = try causeInBlockScales(suspect, probe) { return cause }
     if let cause = try causeInStorage(suspect, probe) { return cause }

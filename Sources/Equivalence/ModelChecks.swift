@@ -51,6 +51,10 @@ extension Expectation {
     } catch  where error.kind == .badInput {
       report.findings.append(failed(error))
     }
+    if models.source.settings.pools, !models.converted.settings.pools {
+      report.notChecked.append(
+        "how tokens are pooled: the converted checkpoint does not say how it pools")
+    }
     report.notChecked.append(
       "what only more than \(tokens.count) tokens show: the models ran on "
         + (request.tokens == nil ? "tokens from seed \(request.seed)" : "the tokens given"))

@@ -65,7 +65,9 @@ struct ModelComparison: Sendable {
     metrics.layerNoise = noise.layerErrors
     if let divergences = noise.divergences {
       let mean = divergences.reduce(0, +) / Double(divergences.count)
-      metrics.meanKLBound = factor * factor * mean + ModelComparison.arithmetic
+      // A draw may by chance leave the most probable tokens as they are.
+      metrics.meanKLBound =
+        factor * factor * max(mean, noise.halfMeanSquare) + ModelComparison.arithmetic
       metrics.distribution = .init(
         expected, found, tokens, allowance: factor * noise.greatest + ModelComparison.arithmetic)
     }

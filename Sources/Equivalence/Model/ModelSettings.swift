@@ -17,6 +17,9 @@ enum ModelSettings: Sendable, Hashable {
     }
   }
 
+  /// Whether it is known how the tokens of a sentence are pooled.
+  var pools: Bool { if case .bert(let settings) = self { settings.pooling != nil } else { false } }
+
   /// The tokens that the model can take at once; nil when nothing says so.
   var contextLength: Int? {
     switch self {

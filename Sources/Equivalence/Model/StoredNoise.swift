@@ -18,6 +18,10 @@ struct StoredNoise: Sendable {
   private(set) var offset: [Double]
   /// What the rounding of the scale of a whole block to F16 may change, as a share of the values.
   private(set) var blockScale = 0.0
+  /// How far each value is from the nearest that is stored, where that follows from the value alone;
+  /// nil elsewhere. Equal significands then have equal errors, and values of codes with a scale have
+  /// few of them, so that many weights share what adds up.
+  private(set) var distances: [Double]?
 
   /// nil where nothing is known of rounding to the form.
   ///
@@ -74,6 +78,10 @@ struct StoredNoise: Sendable {
         return nil
       }
       guard dtype != .f64 else { return }
+      distances = row.map { value in
+        let distance = (format.rounding(value) - value).magnitude
+        return distance.isFinite ? distance : 0
+      }
       for (index, value) in row.enumerated() { steps[index] = format.halfStep(at: value) }
     case .block(let type):
       switch BlockDecoder.of(type).kind {
@@ -248,6 +256,8 @@ struct WeightNoise: Sendable {
     guard let stored = stored[role], stored != source else { return }
     let plain = values
     let count = values.count / rowLength
+    var own = RandomNumbers(seed: seed, name: ByteString("\(role)"))
+    let key = own.next()
     var peaks: (band: Int, values: [Double])?
     for row in 0..<count {
       if case .codes(let scheme) = stored, let height = scheme.grid.rows, height > 1,
@@ -263,7 +273,7 @@ struct WeightNoise: Sendable {
       else { continue }
       var random = RandomNumbers(
         seed: seed &+ UInt64(firstRow + row) &* 0x9E37_79B9, name: ByteString("\(role)"))
-      noise.move(&values, range, &random)
+      noise.move(&values, range, &random, key: key)
     }
   }
 }
@@ -272,9 +282,19 @@ extension StoredNoise {
   /// The root of the mean square of numbers that are uniform between −1 and 1.
   private static let usual = (1.0 / 3).squareRoot()
 
+  /// - Parameter key: the same for all rows of a tensor.
   fileprivate func move(
-    _ values: inout [Double], _ range: Range<Int>, _ random: inout RandomNumbers
+    _ values: inout [Double], _ range: Range<Int>, _ random: inout RandomNumbers, key: UInt64
   ) {
+    if let distances {
+      for (index, position) in range.enumerated() {
+        let value = values[position]
+        var hash = RandomNumbers(seed: key ^ value.significand.bitPattern, name: "")
+        let isUp = (hash.next() & 1 == 0) == (value < 0)
+        values[position] += isUp ? distances[index] : -distances[index]
+      }
+      return
+    }
     var signs: UInt64 = 0
     for (index, position) in range.enumerated() {
       if index % groupLength == 0 {

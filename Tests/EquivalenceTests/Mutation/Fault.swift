@@ -91,5 +91,6 @@ struct Form: Sendable, Hashable {
   static let w8a16 = Form(target: "ascend-910c", scheme: "w8a16")
   static let fp8Rows = Form(target: "ascend-910c", scheme: "wfp8afp8-dynamic")
   static let mx8 = Form(target: "ascend-910c", scheme: "w8a8-mxfp8")
+  static let w4a8 = Form(target: "ascend-910c", scheme: "w4a8")
   static let mx4 = Form(target: "ascend-910c", scheme: "w4a8-mxfp")
 }

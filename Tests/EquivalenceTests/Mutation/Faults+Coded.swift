@@ -39,7 +39,7 @@ extension Fault {
       .output { $0.copy(.of(.attentionOutput, 2), from: .of(.attentionOutput, 3)) }),
     Fault(
       "layers: the prediction of further tokens is left out", on("deepseek", .w8a8), .structure,
-      cause: "layer 3 is missing as a whole",
+      of: .key("model.layers.3.eh_proj.weight"), cause: nil,
       .output { $0.tensors.removeAll { $0.name.layerNumber == 3 } }),
     Fault(
       "layers: scales are left out", on("qwen2 kimi", .w8a8, .mx8), .structure,

@@ -127,6 +127,34 @@ extension Fault {
         output[.of(.attentionOutput)] = output[.of(.attentionOutput)].map { $0 << 4 | $0 >> 4 }
       }),
     Fault(
+      "codes: one bit of a code of four bits", on("mixtral kimi", .w4a8),
+      cause: "one bit is flipped: bit 5 of byte",
+      .output { $0.flip(.of(.expertUp, 1, expert: 1), byte: 77, bit: 5) }),
+    Fault(
+      "codes: nibbles of experts are exchanged", on("mixtral kimi", .w4a8),
+      cause: "nibbles of each byte",
+      .output { output in
+        let role = RoleInstance.of(.expertDown, 1, expert: 2)
+        output[role] = output[role].map { $0 << 4 | $0 >> 4 }
+      }),
+    Fault(
+      "codes: scales of four bits of another expert", on("mixtral kimi", .w4a8), cause: nil,
+      .output { output in
+        output[output.name(.of(.expertUp, 1, expert: 0), "weight_scale")] =
+          output[output.name(.of(.expertUp, 1, expert: 3), "weight_scale")]
+      }),
+    Fault(
+      "codes: sums of another expert", on("mixtral kimi", .w4a8), cause: "it holds",
+      .output { output in
+        output[output.name(.of(.expertUp, 1, expert: 0), "scale_bias")] =
+          output[output.name(.of(.expertUp, 1, expert: 3), "scale_bias")]
+      }),
+    Fault(
+      "codes: sums without their factor", on("mixtral kimi", .w4a8), cause: "0.125 times",
+      .output { output in
+        output.mapFloats(output.name(.of(.expertDown, 1, expert: 1), "scale_bias")) { $0 / 8 }
+      }),
+    Fault(
       "codes: the zero point is not zero", on("qwen2 kimi", .w8a8, .w8a16, .fp8Rows), cause: nil,
       .output { output in
         output.mapFloats(output.name(.of(.attentionOutput), "weight_offset")) { _ in 1 }

@@ -42,6 +42,7 @@ import WeightFormats
     let cases = Dictionary(grouping: Fault.all.flatMap(\.cases), by: \.description)
     for (_, examples) in cases.sorted(by: { $0.key < $1.key }) {
       let scratch = try Scratch()
+      defer { withExtendedLifetime(scratch) {} }
       let source = try scratch.model(examples[0].model)
       let converted = try scratch.convert(source, to: examples[0].form)
       for seed in UInt64(0)..<10 {
@@ -84,6 +85,7 @@ struct Trial {
 
   /// - Parameter level: how deep the verification goes; the whole depth by default.
   init(_ fault: Fault, _ example: Fault.Case, _ scratch: Scratch, level: Level?) throws {
+    defer { withExtendedLifetime(scratch) {} }
     form = example.form
     model = example.model
     let source = try scratch.model(example.model)
@@ -175,10 +177,13 @@ extension EditedCheckpoint {
     let changed = Set(own.keys).union(others.keys).filter { name in
       own[name]?.bytes != others[name]?.bytes || own[name]?.type != others[name]?.type
     }
-    // Operators multiply a weight with what stands beside it.
-    return changed.union(
-      changed.compactMap { name in
-        name.split(separator: ".").last.map { "\(name.dropLast($0.utf8.count))weight" }
-      })
+    // Operators multiply all of a layer with one another.
+    let layers = Set(changed.map(layer))
+    return changed.union(own.keys.filter { layers.contains(layer($0)) })
+  }
+
+  /// A tensor's name without its last part.
+  private func layer(_ name: String) -> String {
+    name.split(separator: ".").dropLast().joined(separator: ".")
   }
 }
