@@ -29,9 +29,11 @@ public struct Explanation: Sendable {
         subject: .tensor(name))
     }
     let number = source.tensors.firstIndex { $0.name == name }
-    let chosen = plan.tensors.filter { tensor in
-      tensor.name == name || number.map { plan.graph.loads(of: tensor.node).contains($0) } ?? false
+    let named = plan.tensors.filter { $0.name == name }
+    let derived = plan.tensors.filter { tensor in
+      tensor.name != name && number.map { plan.graph.loads(of: tensor.node).contains($0) } ?? false
     }
+    let chosen = named + derived
     guard !chosen.isEmpty else {
       throw Failure(
         .usage, "neither the source nor the output has this tensor", file: source.path,
@@ -42,7 +44,8 @@ public struct Explanation: Sendable {
     var explanations: [Explanation] = []
     for tensor in chosen {
       let own = try program.graph.extracting(tensor.output)
-      let (rewritten, firings) = try own.rewritten(by: Plan.phases)
+      let (whole, firings) = try own.rewritten(by: Plan.phases)
+      let rewritten = try whole.extracting(0)
       explanations.append(
         Explanation(
           plan: plan, tensor: tensor,
@@ -52,11 +55,20 @@ public struct Explanation: Sendable {
     return explanations
   }
 
-  /// The encodings that elements pass through, each way once.
-  public var conversions: [[Encoding]] {
-    var seen: [[Encoding]] = []
-    for piece in tensor.pieces where !seen.contains(piece.encodings) {
-      seen.append(piece.encodings)
+  /// A way that values take from the source to the output.
+  public struct Conversion: Sendable, Hashable {
+    /// The encodings that they pass through; the first is the source's, the last the output's.
+    public var encodings: [Encoding]
+    /// How far each step may move them; none when they keep every bit.
+    public var bounds: [String]
+  }
+
+  /// Each way that elements take once.
+  public var conversions: [Conversion] {
+    var seen: [Conversion] = []
+    for piece in tensor.pieces {
+      let conversion = piece.conversion(thorough: plan.search == .thorough)
+      if !seen.contains(conversion) { seen.append(conversion) }
     }
     return seen
   }
@@ -80,32 +92,5 @@ extension WeightGraph {
     }
     copy.outputs = [Output(name: output.name, node: placed[output.node]!)]  // it is needed
     return copy
-  }
-}
-
-extension Encoding {
-  /// How far a value may move on its way into this encoding; nil when it cannot.
-  ///
-  /// - Source: IEEE 754, rounding to nearest; ggml's block formats.
-  public func errorBound(from source: Encoding) -> String? {
-    if source == self { return nil }
-    if case .plain(let from) = source, case .plain(let to) = self,
-      from.isExactly(representableIn: to)
-    {
-      return nil
-    }
-    switch self {
-    case .plain(.f16):
-      return "half a unit in the last place: 2⁻¹¹ of the value, 2⁻²⁵ below 2⁻¹⁴; beyond 65504 ∞"
-    case .plain(.bf16): return "half a unit in the last place: 2⁻⁸ of the value"
-    case .plain(.f32):
-      if case .block = source { return nil }
-      return "half a unit in the last place: 2⁻²⁴ of the value"
-    case .plain(let dtype): return "rounding to \(dtype.name)"
-    case .block(.q8_0):
-      return "half a step of the block's scale: 1/254 of its largest value, "
-        + "and 2⁻¹¹ of the value for the scale in F16"
-    case .block(let block): return "a step of \(block.name)'s grid"
-    }
   }
 }

@@ -39,7 +39,12 @@ extension WeightGraph {
     case .dequantize(let grid):
       return [try dequantized(node, grid)]
     case .quantize(let scheme, let part):
-      return [try quantized(node, scheme, part)]
+      let inner = try pieces(of: node.inputs[0])
+      guard inner.count == 1 else { throw unplanned(node) }
+      return [try quantized(node, inner[0], scheme, part, bias: node.inputs.dropFirst().first)]
+    case .requantize(let grid, let scheme, let part):
+      let values = try dequantized(node, grid)
+      return [try quantized(node, values, scheme, part, bias: node.inputs.dropFirst(2).first)]
     case .stack:
       return try joined(node.inputs)
     case .concat(let axis):
@@ -70,7 +75,7 @@ extension WeightGraph {
     guard case .load(let codes) = self[node.inputs[0]].op,
       case .load(let scales) = self[node.inputs[1]].op
     else { throw unplanned(node) }
-    let shape = node.type.shape
+    let shape = self[node.inputs[0]].type.shape
     return Piece(
       origin: .view(View(source: codes, shape: shape)),
       scales: Piece.Scales(source: scales, grid: grid, shape: shape),
@@ -78,25 +83,25 @@ extension WeightGraph {
   }
 
   /// One part of quantizing a matrix that lies in one run of the source.
+  ///
+  /// - Parameter values: what the first input of the node stands for.
   private func quantized(
-    _ node: Node, _ scheme: QuantScheme, _ part: QuantPart
+    _ node: Node, _ values: Piece, _ scheme: QuantScheme, _ part: QuantPart, bias: NodeID?
   ) throws(Failure) -> Piece {
-    let inner = try pieces(of: node.inputs[0])
-    guard inner.count == 1, inner[0].quantization == nil, inner[0].bands == nil,
-      case .view(let view) = inner[0].origin, inner[0].encodings.count <= 2,
-      view.simplified().strides.allSatisfy({ $0 == 1 })
+    guard values.quantization == nil, values.bands == nil, case .view(let view) = values.origin,
+      values.encodings.count <= 2, view.simplified().strides.allSatisfy({ $0 == 1 })
     else { throw unplanned(node) }
-    var bias: Int?
-    if node.inputs.count > 1 {
-      guard case .load(let source) = self[node.inputs[1]].op else { throw unplanned(node) }
-      bias = source
+    var source: Int?
+    if let bias {
+      guard case .load(let number) = self[bias].op else { throw unplanned(node) }
+      source = number
     }
-    let matrix = inner[0].encodings.last == .f32 ? inner[0] : inner[0].converted(to: .f32)
+    let matrix = values.encodings.last == .f32 ? values : values.converted(to: .f32)
     return Piece(
       origin: matrix.origin, scales: matrix.scales, encodings: matrix.encodings,
       quantization: Piece.Quantization(
         scheme: scheme, part: part, matrix: node.inputs[0],
-        shape: self[node.inputs[0]].type.shape, bias: bias))
+        shape: self[node.inputs[0]].type.shape, bias: source))
   }
 
   /// The transpose of a matrix of whole rows in tiles, `columns` wide.

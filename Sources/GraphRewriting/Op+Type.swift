@@ -102,6 +102,11 @@ extension Op {
         !overflow && inputs[1].shape.elementCount == count, "scales of shape [\(down), \(across)]",
         inputs)
       return TensorType(shape: inputs[0].shape, encoding: .f32)
+    case .requantize(let grid, let scheme, let part):
+      try require(inputs.count >= 2, "codes and scales", inputs)
+      let values = try Op.dequantize(grid).resultType(of: Array(inputs[..<2]), sources: sources)
+      return try Op.quantize(scheme, part).resultType(
+        of: [values] + inputs[2...], sources: sources)
     case .quantize(let scheme, let part):
       let takesBias = if case .quantBias = part { inputs.count == 2 } else { false }
       try require(inputs.count == 1 || takesBias, "a matrix", inputs)

@@ -32,11 +32,13 @@ public enum Op: Sendable, Hashable {
   /// One of the tensors that quantizing a matrix gives. The parts of one matrix belong together and
   /// are computed together; the bias is a second input of `quantBias`, if there is one.
   case quantize(QuantScheme, QuantPart)
+  /// `quantize` of what `dequantize` gives: inputs are those of `dequantize`, and the bias.
+  case requantize(ScaleGrid, QuantScheme, QuantPart)
 
   /// The op without its parameters, for patterns and for finding rules.
   public enum Kind: String, Sendable, Hashable, CaseIterable {
     case load, literal, cast, permute, reshape, slice, concat, stack
-    case pad, tile, fill, dequantize, quantize
+    case pad, tile, fill, dequantize, quantize, requantize
   }
 
   public var kind: Kind {
@@ -54,6 +56,7 @@ public enum Op: Sendable, Hashable {
     case .fill: .fill
     case .dequantize: .dequantize
     case .quantize: .quantize
+    case .requantize: .requantize
     }
   }
 }
@@ -87,6 +90,8 @@ extension Op: CustomStringConvertible {
     case .fill(let value, let shape): "fill \(shape) with \(value)"
     case .dequantize(let grid): "dequantize by \(grid)"
     case .quantize(let scheme, let part): "quantize \(scheme), \(part)"
+    case .requantize(let grid, let scheme, let part):
+      "requantize from \(grid) to \(scheme), \(part)"
     }
   }
 }

@@ -187,6 +187,28 @@ extension RuleSet {
           }
         }),
       Rule(
+        name: "quantize-dequantized",
+        law: "quantize(s, dequantize(g, x, c)) = requantize(g, s, x, c)",
+        fidelity: .bitExact,
+        pattern: .op(.quantize, [.op(.dequantize, [.bind("x"), .bind("c")], as: "values")]),
+        rewrite: { m in
+          guard case .quantize(let scheme, let part) = m.graph[m.root].op,
+            case .dequantize(let grid) = m.op("values")
+          else { return nil }
+          return .op(.requantize(grid, scheme, part), [.node(m["x"]), .node(m["c"])])
+        },
+        example: { () throws(Failure) in
+          var graph = WeightGraph(sources: [
+            TensorType(shape: [6, 8], encoding: .plain(.f8e4m3)),
+            TensorType(shape: [2, 2], encoding: .f32),
+          ])
+          let matrix = try graph.add(
+            .dequantize(.blocks(4, 4)), [graph.add(.load(0)), graph.add(.load(1))])
+          let node = try graph.add(.quantize(.int8Channel, .codes), [matrix])
+          graph.outputs = [WeightGraph.Output(name: "y", node: node)]
+          return graph
+        }),
+      Rule(
         name: "dequantize-by-one-scale",
         law: "dequantize(g, x, s) = dequantize(tensor, x, s) when s is one scale",
         fidelity: .bitExact,

@@ -138,6 +138,12 @@ public struct Evaluation<Source: TensorSource>: Sendable {
       }
     case .dequantize(let grid):
       try evaluateDequantization(node, grid, box, into: cells)
+    case .requantize(let grid, let scheme, let part):
+      // By its definition.
+      var longer = graph
+      let values = try longer.add(.dequantize(grid), Array(node.inputs[..<2]))
+      let same = try longer.add(.quantize(scheme, part), [values] + node.inputs[2...])
+      try Evaluation(longer, source: source).evaluate(same, box, into: cells)
     case .quantize(let scheme, let part):
       try evaluateQuantization(node, scheme, part, box, into: cells)
     }

@@ -42,8 +42,8 @@ public struct ExplanationReport: Sendable {
     lines += ["", "  as it is computed"]
     lines += steps(of: explanation.rewritten)
     lines += ["", "  conversions"]
-    for chain in explanation.conversions {
-      lines.append("    " + chain.map(\.name).joined(separator: " → ") + ": " + bound(chain))
+    for way in explanation.conversions {
+      lines.append("    " + way.encodings.map(\.name).joined(separator: " → ") + ": " + bound(way))
     }
     lines += ["", "  place"]
     lines.append(
@@ -83,9 +83,9 @@ public struct ExplanationReport: Sendable {
           ])
         }),
       "conversions": .array(
-        explanation.conversions.map { chain in
+        explanation.conversions.map { way in
           .members([
-            "encodings": .array(chain.map { .text($0.name) }), "bound": .text(bound(chain)),
+            "encodings": .array(way.encodings.map { .text($0.name) }), "bound": .text(bound(way)),
           ])
         }),
     ])
@@ -124,14 +124,8 @@ public struct ExplanationReport: Sendable {
     return counts
   }
 
-  private func bound(_ chain: [Encoding]) -> String {
-    let bounds = zip(chain, chain.dropFirst()).compactMap { from, to in
-      if case .block = to, from != to, explanation.plan.search == .thorough {
-        return "no more squared error in a block than llama.cpp's scales give"
-      }
-      return to.errorBound(from: from)
-    }
-    return bounds.isEmpty ? "bit-exact" : bounds.joined(separator: "; ")
+  private func bound(_ way: Explanation.Conversion) -> String {
+    way.bounds.isEmpty ? "bit-exact" : way.bounds.joined(separator: "; ")
   }
 }
 

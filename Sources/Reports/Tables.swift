@@ -71,7 +71,7 @@ public enum ListedTable: String, Sendable, CaseIterable {
     case .rules:
       (
         ["phase", "name", "fidelity", "law"],
-        Plan.phases.flatMap { phase in
+        (Plan.phases + [.define]).flatMap { phase in
           phase.rules.map { [phase.phase, $0.name, $0.fidelity.description, $0.law] }
         }
           + ConfigRule.examples.map { ["config", $0.rule.name, "changes no weight", $0.rule.law] }

@@ -5,7 +5,7 @@ import Testing
 
 /// Every rule of every phase, and every law that a rule must keep.
 @Suite struct RuleTests {
-  static let sets: [RuleSet] = [.canonicalise]
+  static let sets: [RuleSet] = [.canonicalise, .define]
   static let rules: [Named] = sets.flatMap { set in
     set.rules.indices.map { Named(phase: set, position: $0) }
   }

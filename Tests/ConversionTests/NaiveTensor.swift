@@ -133,7 +133,7 @@ extension WeightGraph {
         case .stack: .stacked(inputs)
         case .pad(let shape): inputs[0].padded(shape)
         case .tile(let rows, let columns): inputs[0].tiled(rows, columns)
-        case .fill, .dequantize, .quantize:
+        case .fill, .dequantize, .quantize, .requantize:
           NaiveTensor(evaluation.bytes(of: NodeID(index: number)), node.type)
         }
       precondition(value.shape == node.type.shape && value.encoding == node.type.encoding)

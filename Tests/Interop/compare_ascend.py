@@ -108,7 +108,8 @@ def compare_layout(check, source, scheme, out):
     tiles, shapes = {}, {}
     files = sorted((out / "nz" / "nz").glob("*.safetensors"))
     for number, file in enumerate(files):
-        check.same(f"{name}: part", [f"quant_model_weights_nz-{number + 1:05}-of-{len(files):05}.safetensors"], [file.name])
+        part = f"-{number + 1:05}-of-{len(files):05}" if len(files) > 1 else ""
+        check.same(f"{name}: part", [f"quant_model_weights_nz{part}.safetensors"], [file.name])
         with safe_open(file, "pt") as reader:
             shapes |= reader.metadata()
             tiles |= {key: reader.get_tensor(key) for key in reader.keys()}
