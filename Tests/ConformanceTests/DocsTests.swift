@@ -190,7 +190,7 @@ private func example(_ scheme: QuantScheme) -> (scales: String, codes: String) {
     1, -0.5, 0.25, 0.1, 0, 0.0625, -0.9, 0.7, 3, 2.5, -1.25, 0.01, -3, 1, 0, 0.6,
   ]
   let quantizer = MatrixQuantizer(scheme, columnCount: 8)
-  var codes = [UInt8](repeating: 0, count: 2 * quantizer.codeBytesPerRow)
+  var codes = [UInt8](repeating: 0, count: quantizer.codeByteCount(rowCount: 2))
   var scales = [Float](repeating: 0, count: 2)
   var scratch = [UInt8](repeating: 0, count: max(1, quantizer.scratchByteCount))
   codes.withUnsafeMutableBytes { codes in
