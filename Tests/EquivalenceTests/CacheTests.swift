@@ -61,6 +61,22 @@ import WeightFormats
     return path
   }
 
+  @Test func mindIEIsToldInTheConfig() throws {
+    let scratch = try Scratch()
+    let tensors = try CacheTests.tensors()
+    let calibration = try Calibration(path: CalibrationTests.safetensors(scratch, tensors))
+    let folder = try scratch.convert(CacheTests.model, to: "ascend-910c:mindie", nil) {
+      $0.calibration = calibration
+    }
+    let config = try #require(try Folder(path: folder).json("config.json"))
+    #expect(config["quantization_config"]?["kv_quant_type"] == .text("C8"))
+    let description = try #require(try AscendDescription(of: Folder(path: folder)))
+    #expect(description.hasCache && description.types[CacheTests.scale] == .c8)
+    let report = try verify(
+      CacheTests.model, folder, VerificationRequest(level: .values, jobs: 2))
+    #expect(report.failures.isEmpty, report.summary)
+  }
+
   @Test func aCalibrationsCacheIsPassedThrough() throws {
     let scratch = try Scratch()
     let tensors = try CacheTests.tensors()

@@ -57,12 +57,14 @@ public struct AscendDescription: Sendable {
       writer.key("group_size", spaced: true)
       let sizes = tensors.lazy.map { $0.type.isMX ? 32 : $0.type == .w8a16 ? groupSize : 0 }
       writer.integer(sizes.max() ?? 0)
-      if tensors.contains(where: { $0.type == .c8 }) {
-        for key in cacheKeys {
-          writer.key(key, spaced: true)
-          writer.string(ByteString(AscendType.c8.rawValue))
-        }
+    }
+    if tensors.contains(where: { $0.type == .c8 }) {
+      for key in cacheKeys {
+        writer.key(key, spaced: true)
+        writer.string(ByteString(AscendType.c8.rawValue))
       }
+    }
+    if mindie == nil {
       for key: ByteString in ["metadata", "optional"] {
         writer.key(key, spaced: true)
         writer.open("{")

@@ -13,11 +13,17 @@ public struct MindIETypes: Sendable, Hashable {
   public let attention: AscendType?
   /// nil where it is that of other layers.
   public let further: AscendType?
+  /// Whether keys and values are held as int8.
+  public let hasCache: Bool
 
-  init(linears: AscendType, attention: AscendType? = nil, further: AscendType? = nil) {
+  init(
+    linears: AscendType, attention: AscendType? = nil, further: AscendType? = nil,
+    hasCache: Bool = false
+  ) {
     self.linears = linears
     self.attention = attention
     self.further = further
+    self.hasCache = hasCache
   }
 
   /// The types that it knows.
@@ -63,6 +69,7 @@ public struct MindIETypes: Sendable, Hashable {
     self.linears = linears
     self.attention = attention == linears ? nil : attention
     self.further = further == attention ? nil : further
+    hasCache = tensors.contains { $0.type == .c8 }
   }
 
   private enum Part: String {
@@ -80,12 +87,13 @@ public struct MindIETypes: Sendable, Hashable {
     func type(_ key: ByteString, _ type: AscendType?) -> ConfigRule.Edit {
       type.map { .add(key, .text(MindIETypes.spelling($0))) } ?? .remove(key)
     }
+    let cache: JSON = hasCache ? .text(AscendType.c8.rawValue) : .null
     return [
       type("quantize", linears), type("mla_quantize", attention), type("mtp_quantize", further),
       .remove("compression_config"),
       .add(
         "quantization_config",
-        .members(["fa_quant_type": .null, "group_size": .integer(0), "kv_quant_type": .null])),
+        .members(["fa_quant_type": .null, "group_size": .integer(0), "kv_quant_type": cache])),
     ]
   }
 
