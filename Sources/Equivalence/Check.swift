@@ -151,13 +151,10 @@ public struct Check: Sendable {
         + "than two; where nothing is rounded, only the rounding of settings to F32 remains"),
     Check(
       .klDivergence, .logits, metric: "mean divergence of the next token's distribution, in nats",
-      bound:
-        "four times what moving every weight of the source makes, or half the mean square of what "
-        + "it makes of logits",
+      bound: "sixteen times what moving every weight of the source makes",
       because:
-        "divergence grows with the square of the error, of which twice is allowed; errors of logits "
-        + "that know nothing of the distribution make half their mean square, and a draw may by "
-        + "chance make less"),
+        "divergence grows with the square of the error, and only the few directions count in which "
+        + "the most probable tokens lie; in so few, one draw may be four times another"),
     Check(
       .firstToken, .logits,
       metric: "positions whose most probable token differs although it led by more than noise",

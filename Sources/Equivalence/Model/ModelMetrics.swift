@@ -46,9 +46,6 @@ struct OutputDifference {
   let layerErrors: [Double]
   /// nil for a model without a head.
   let divergences: [Double]?
-  /// Half the mean square of the difference: the divergence that errors of logits make which know
-  /// nothing of the distribution.
-  let halfMeanSquare: Double
 
   /// - Precondition: the outputs have the same shape.
   init(_ a: ModelOutput, _ b: ModelOutput) {
@@ -56,8 +53,6 @@ struct OutputDifference {
     var pooled = 0.0
     if let x = a.pooled, let y = b.pooled { pooled = relativeError(x, y) }
     error = max(relativeError(x.values, y.values), pooled)
-    let squares = zip(x.values, y.values).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    halfMeanSquare = squares / Double(2 * max(1, x.values.count))
     greatest = zip(x.values, y.values).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
     layerErrors = zip(a.states, b.states).map { relativeError($0.values, $1.values) }
     divergences =

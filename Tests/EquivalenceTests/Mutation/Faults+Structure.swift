@@ -64,7 +64,11 @@ extension Fault {
     Fault(
       "the file is of another model", on("llama qwen2", .bf16, .q8), .structure,
       cause: "different models",
-      .output { $0 = try EditedCheckpoint(Scratch().convert(seeded("bert"), "bf16")) }),
+      .output { output in
+        let scratch = try Scratch()
+        defer { withExtendedLifetime(scratch) {} }
+        output = try EditedCheckpoint(scratch.convert(seeded("bert"), "bf16"))
+      }),
   ]
 }
 
