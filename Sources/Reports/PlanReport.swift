@@ -12,7 +12,10 @@ public struct PlanReport: Sendable {
   }
 
   /// For people. Nothing in it depends on the machine or on where the output goes.
-  public var lines: [String] {
+  public var lines: [String] { summary + Array(tensorLines) }
+
+  /// All lines but those of the tensors.
+  public var summary: [String] {
     var rows: [(String, String)] = []
     let search = plan.search == .thorough ? ", thorough search" : ""
     rows.append(("target", "\(plan.target.spelling), scheme \(plan.scheme.name)\(search)"))
@@ -54,10 +57,8 @@ public struct PlanReport: Sendable {
     }
     for warning in plan.warnings { rows.append(("warning", warning.escapingControlCharacters)) }
     rows.append(("rules", rulesText))
-    var lines = rows.map { $0.0.padding(to: 14) + $0.1 }
-    lines += ["", "tensors"]
-    lines += tensorTable.lines(indentation: 2)
-    return lines
+    let lines = rows.map { $0.0.padding(to: 14) + $0.1 }
+    return lines + ["", "tensors"]
   }
 
   /// The memory that this machine's request needs.
@@ -144,17 +145,21 @@ public struct PlanReport: Sendable {
     return texts.isEmpty ? "none fires" : texts.joined(separator: ", ")
   }
 
-  private var tensorTable: TextTable {
-    var table = TextTable("name", "type", "shape", ">bytes", ">offset", "from")
-    for tensor in plan.tensors {
+  /// A line for each tensor, made as it is asked for: there may be hundreds of thousands.
+  public var tensorLines: some Sequence<String> {
+    TextTable.lines(
+      ["name", "type", "shape", ">bytes", ">offset", "from"], rowCount: plan.tensors.count,
+      indentation: 2
+    ) { number in
+      let tensor = plan.tensors[number]
       let sources = sources(of: tensor)
       let more = sources.count > 1 ? " and \(sources.count - 1) more" : ""
-      table.append(
+      return [
         tensor.name.description, tensor.type.encoding.name, tensor.type.shape.description,
         String(tensor.byteCount), String(tensor.offset),
-        (sources.first?.description ?? "a literal") + more)
+        (sources.first?.description ?? "a literal") + more,
+      ]
     }
-    return table
   }
 
   private func sources(of tensor: Plan.Tensor) -> [ByteString] {

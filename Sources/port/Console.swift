@@ -21,9 +21,19 @@ enum Console {
     }
   }
 
+  /// Prints lines, some at a time.
+  ///
   /// - Throws: `inputOutput` when standard output does not take everything.
-  static func print(_ lines: [String]) throws(Failure) {
-    try write(Array((lines.joined(separator: "\n") + "\n").utf8), to: "-")
+  static func print(_ lines: some Sequence<String>) throws(Failure) {
+    var bytes: [UInt8] = []
+    for line in lines {
+      bytes += line.utf8
+      bytes.append(UInt8(ascii: "\n"))
+      guard bytes.count >= 1 << 16 else { continue }
+      try write(bytes, to: "-")
+      bytes.removeAll(keepingCapacity: true)
+    }
+    try write(bytes, to: "-")
   }
 
   /// Prints a document, or writes it to the file that is asked for.

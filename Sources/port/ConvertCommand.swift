@@ -65,7 +65,9 @@ struct ConvertCommand: ParsableCommand, JSONReporting {
       if json {
         try Console.write(report.json.sortedText, to: "-")
       } else {
-        try Console.print(report.lines + ["", report.memoryLine])
+        try Console.print(report.summary)
+        try Console.print(report.tensorLines)
+        try Console.print(["", report.memoryLine])
       }
       return
     }
