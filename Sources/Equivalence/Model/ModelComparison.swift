@@ -37,7 +37,14 @@ struct ModelComparison: Sendable {
     let moved = try noisy.run(tokens, layerIsDone)
     var other = converted
     other.experts = expected.choices
-    let found = try other.run(tokens, layerIsDone)
+    let found: ModelOutput
+    do throws(Failure) {
+      found = try other.run(tokens, layerIsDone)
+    } catch  where error.kind == .usage {
+      // The source has run on these tokens.
+      throw Failure(
+        .badInput, error.message, expected: error.expected ?? "", found: error.found ?? "")
+    }
     guard found.rows.width == expected.rows.width, found.isLogits == expected.isLogits,
       found.choices.count == expected.choices.count,
       zip(found.scores, expected.scores).allSatisfy({ $0.width == $1.width })
