@@ -8,26 +8,29 @@ extension Expectation {
   func checkTensors(into report: inout VerificationReport) {
     let expected = Set(tensors.map(\.storedName))
     let extra = converted.tensors.filter { !expected.contains($0.name) }
-    let missing = tensors.filter { converted[$0.storedName] == nil }
+    let misfits = tensors.count { tensor in
+      converted[tensor.storedName].map { !isSameShape(tensor, $0) } ?? true
+    }
+    let otherModel = 2 * misfits > tensors.count ? "the files are of different models" : nil
     for tensor in tensors {
       let subject = Finding.Subject.tensor(tensor.name)
       guard let found = converted[tensor.storedName] else {
         report.findings.append(
           Finding(
             .tensorPresent, subject, .fail, measured: "0",
-            likelyCause: causeOfAbsence(of: tensor, missing: missing, extra: extra),
+            likelyCause: otherModel ?? causeOfAbsence(of: tensor, extra: extra),
             derivation: derivation(tensor)))
         continue
       }
       report.findings.append(Finding(.tensorPresent, subject, .pass, measured: "1"))
-      report.findings.append(checkShape(tensor, found))
+      report.findings.append(checkShape(tensor, found, otherModel))
       report.findings.append(checkEncoding(tensor, found))
     }
     for tensor in extra {
       report.findings.append(
         Finding(
           .tensorExpected, .tensor(tensor.name), .fail, measured: "1",
-          likelyCause: causeOfExtra(tensor.name, missing: missing)))
+          likelyCause: otherModel ?? causeOfExtra(tensor.name)))
     }
     if extra.isEmpty {
       report.findings.append(Finding(.tensorExpected, .model, .pass, measured: "0"))
@@ -35,16 +38,25 @@ extension Expectation {
     checkCoverage(into: &report)
   }
 
-  private func checkShape(_ tensor: Tensor, _ found: Checkpoint.Tensor) -> Finding {
+  /// Whether the axes are those that the graph gives.
+  private func isSameShape(_ tensor: Tensor, _ found: Checkpoint.Tensor) -> Bool {
     let expected = type(tensor).shape
     // GGUF's writers disagree about leading axes of length 1.
-    let isSame =
-      expected == found.type.shape
+    return expected == found.type.shape
       || converted.format == .gguf
         && expected.axes.drop { $0 == 1 } == found.type.shape.axes.drop { $0 == 1 }
+  }
+
+  private func checkShape(
+    _ tensor: Tensor, _ found: Checkpoint.Tensor, _ otherModel: String?
+  ) -> Finding {
+    let expected = type(tensor).shape
+    let isSame = isSameShape(tensor, found)
     var cause: String?
-    if !isSame, expected.axes.reversed() == found.type.shape.axes {
-      cause = "the tensor is transposed"
+    if !isSame {
+      cause =
+        otherModel
+        ?? (expected.axes.reversed() == found.type.shape.axes ? "the tensor is transposed" : nil)
     }
     return Finding(
       .shape, .tensor(tensor.name), isSame ? .pass : .fail, measured: "\(found.type.shape)",
@@ -98,9 +110,8 @@ extension Expectation {
   // MARK: - Likely causes
 
   private func causeOfAbsence(
-    of tensor: Tensor, missing: [Tensor], extra: [Checkpoint.Tensor]
+    of tensor: Tensor, extra: [Checkpoint.Tensor]
   ) -> String? {
-    if 2 * missing.count > tensors.count { return "the files are of different models" }
     if let layer = tensor.name.layerNumber,
       tensors.allSatisfy({ $0.name.layerNumber != layer || converted[$0.name] == nil })
     {
@@ -110,8 +121,7 @@ extension Expectation {
     return likeness.map { "it may be stored as '\($0.name)', which has its shape" }
   }
 
-  private func causeOfExtra(_ name: ByteString, missing: [Tensor]) -> String? {
-    if 2 * missing.count > tensors.count { return "the files are of different models" }
+  private func causeOfExtra(_ name: ByteString) -> String? {
     guard let layer = name.layerNumber,
       !tensors.contains(where: { $0.name.layerNumber == layer })
     else { return nil }
