@@ -55,4 +55,24 @@ import Testing
     let report = try verify(seeded("qwen2"), scratch.path + "/hostile")
     #expect(report.verdict == .fail)
   }
+
+  private static let expert = "model.layers.0.mlp.experts.0"
+
+  private static let sumEdits: [@Sendable (inout EditedCheckpoint) -> Void] = [
+    { $0.retype("\(expert).down_proj.scale_bias") { $0.with(shape: [$0.shape.axes[0]]) } },
+    { $0.retype("\(expert).up_proj.scale_bias") { $0.with(shape: [$0.shape.axes[0]]) } },
+    { $0.retype("\(expert).up_proj.scale_bias") { $0.with(shape: [$0.shape.axes[0], 0]) } },
+    { $0.retype("\(expert).up_proj.scale_bias") { $0.with(shape: []) } },
+  ]
+
+  @Test(arguments: sumEdits.indices)
+  func failsWithSumsOfCodes(_ number: Int) throws {
+    let scratch = try Scratch()
+    var file = try EditedCheckpoint(
+      scratch.convert(seeded("qwen3moe"), to: "ascend-910c", "w4a8"))
+    HostileCodesTests.sumEdits[number](&file)
+    try file.write(scratch.path + "/hostile")
+    let report = try verify(seeded("qwen3moe"), scratch.path + "/hostile")
+    #expect(report.verdict == .fail)
+  }
 }

@@ -73,7 +73,9 @@ public struct AscendMatrix: Sendable, Hashable {
       try require(.weightScale) { scheme.scales(of: shape) == $0 }
     }
     if type == .w4a8Dynamic {
-      try require(.scaleBias) { $0.shape.axes.first == shape.axes[0] && $0.encoding == .f32 }
+      try require(.scaleBias) {
+        $0.shape.rank == 2 && $0.shape.axes[0] == shape.axes[0] && $0.encoding == .f32
+      }
     }
     self.type = type
     self.scheme = scheme
