@@ -110,7 +110,7 @@ extension Evaluation {
           let scale = inputScale * matrix.scales[row - first]
           let shift = Float(matrix.sum(row - first, 0..<columnCount)) * inputOffset
           let value = Float(bias?[row] ?? 0) / scale - shift
-          write(Int32(value.rounded(.toNearestOrEven)))
+          write(int32(value))
         }
       }
     }
@@ -271,6 +271,12 @@ struct QuantizedMatrix {
   func sum(_ row: Int, _ columns: Range<Int>) -> Int {
     columns.reduce(0) { $0 + Int(codes[row * columnCount + $1]) }
   }
+}
+
+/// Rounds half to even, saturating; 0 for NaN.
+private func int32(_ value: Float) -> Int32 {
+  guard !value.isNaN else { return 0 }
+  return Int32(clamping: Int64(min(max(value.rounded(.toNearestOrEven), -0x1p32), 0x1p32)))
 }
 
 /// NaN counts as nothing.

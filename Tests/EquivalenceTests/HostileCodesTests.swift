@@ -39,6 +39,7 @@ import Testing
     { $0[floats: "\(layer).input_scale"][0] = 0 },
     { $0[floats: "\(layer).input_scale"][0] = .nan },
     { $0[floats: "\(layer).input_scale"][0] = -1 },
+    { $0[floats: "\(layer).input_scale"][0] = .leastNonzeroMagnitude },
     { $0[floats: "\(layer).input_offset"][0] = .infinity },
     { $0[floats: "\(layer).input_offset"][0] = 1e30 },
     { $0[floats: "\(layer).deq_scale"][0] = .nan },
