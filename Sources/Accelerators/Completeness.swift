@@ -10,9 +10,11 @@ extension ModelGraph {
   func checkLayersAreComplete(
     _ layerCount: Int, _ architecture: Architecture
   ) throws(Failure) {
-    var layers = [Set<Key>](repeating: [], count: layerCount)
+    // Of more layers than there are tensors one has none.
+    let count = min(layerCount, roles.count + 1)
+    var layers = [Set<Key>](repeating: [], count: count)
     for case let role? in roles {
-      guard let layer = role.bindings.layer, layer < layerCount else { continue }
+      guard let layer = role.bindings.layer, layer < count else { continue }
       layers[layer].insert(Key(role: role.role, part: role.bindings.part))
     }
     var shared = Set<Key>()

@@ -51,4 +51,11 @@ import Testing
     #expect(failure?.found == "none")
     #expect(failure?.message == "layer \(kind) lacks a tensor that other layers have")
   }
+
+  @Test(.timeLimit(.minutes(1))) func layersWithoutTensorsAreNotHeld() throws {
+    let failure = #expect(throws: Failure.self) {
+      try check(layer(0, CompletenessTests.dense), layerCount: .max)
+    }
+    #expect(failure?.message == "layer 1 lacks a tensor that other layers have")
+  }
 }
