@@ -5,13 +5,19 @@ extension Expectation {
   /// calibration can tell.
   func checkDescription(into report: inout VerificationReport) {
     guard let description else { return }
-    if tensors.contains(where: { AscendCache.companions(of: $0.name) != nil }) {
+    let hasScales = tensors.contains { AscendCache.companions(of: $0.name) != nil }
+    if hasScales || description.hasCache {
+      let isRight = hasScales == description.hasCache
       report.findings.append(
         Finding(
-          .config, .key(AscendDescription.cacheKeys[0]), description.hasCache ? .pass : .fail,
-          measured: description.hasCache ? "'C8'" : "nothing, or another type", bound: "'C8'",
-          likelyCause: description.hasCache ? nil : "the runtime is not told of its cache's scales")
-      )
+          .config, .key(AscendDescription.cacheKeys[0]), isRight ? .pass : .fail,
+          measured: description.hasCache ? "'C8'" : "nothing, or another type",
+          bound: hasScales ? "'C8'" : "nothing: the source gives no scales for the cache",
+          likelyCause: isRight
+            ? nil
+            : hasScales
+              ? "the runtime is not told of its cache's scales"
+              : "the runtime would take 1 and 0 for scales and offsets"))
     }
     let count = tensors.count { $0.calibrated != nil }
     if count > 0 {

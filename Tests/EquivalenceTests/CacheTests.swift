@@ -137,6 +137,21 @@ import WeightFormats
     #expect(failures.map(\.subject) == [.tensor(CacheTests.scale)])
   }
 
+  @Test func aCacheWithoutScalesIsAFailure() throws {
+    let scratch = try Scratch()
+    var wrong = try EditedCheckpoint(
+      scratch.convert(CacheTests.model, to: "ascend-910c", "w8a8-dynamic"))
+    let key = "quant_model_description.json"
+    wrong.files[key] = Array(
+      String(decoding: try #require(wrong.files[key]), as: UTF8.self)
+        .replacing("\"metadata\"", with: "\"kv_cache_type\": \"C8\", \"metadata\"").utf8)
+    try wrong.write(scratch.path + "/wrong")
+    let failures = try verify(
+      CacheTests.model, scratch.path + "/wrong", .init(level: .values, jobs: 2)
+    ).failures
+    #expect(failures.map { "\($0.check.rawValue) \($0.subject)" } == ["config key 'kv_cache_type'"])
+  }
+
   @Test func halfACacheIsRefused() throws {
     let scratch = try Scratch()
     let half = try CacheTests.tensors().filter { !$0.0.hasSuffix("v_proj.kv_cache_scale") }
