@@ -1,4 +1,5 @@
 import Accelerators
+import ByteIO
 import TensorTypes
 import Testing
 
@@ -55,6 +56,20 @@ import Testing
     try file.write(scratch.path + "/hostile")
     let report = try verify(seeded("qwen2"), scratch.path + "/hostile")
     #expect(report.verdict == .fail)
+  }
+
+  @Test(arguments: [
+    ("[]", nil), ("null", nil), (#"{"group_size": -1}"#, "-1"), (#"{"a.weight": 8}"#, "8"),
+  ])
+  func refusesOtherDescriptions(_ text: String, _ found: String?) throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/quant_model_description.json"
+    try save(Array(text.utf8), to: path)
+    let failure = #expect(throws: Failure.self) {
+      try AscendDescription(of: Folder(path: scratch.path))
+    }
+    #expect(failure?.kind == .badInput && failure?.file == path)
+    #expect(failure?.found == found)
   }
 
   private static let expert = "model.layers.0.mlp.experts.0"

@@ -83,7 +83,8 @@ public struct AscendDescription: Sendable {
 
   /// Reads the description of a folder; nil when it holds none.
   ///
-  /// - Throws: `badInput` for several descriptions, and for one with types that are unknown.
+  /// - Throws: `badInput` for several descriptions, for one that is no object, and for one with types
+  ///   that are unknown.
   public init?(of folder: Folder) throws(Failure) {
     let own = AscendDescription.fileName(nil)
     let others = folder.names.filter {
@@ -104,9 +105,14 @@ public struct AscendDescription: Sendable {
     ) -> Failure {
       Failure(
         .badInput, message, file: folder.path(of: fileName), subject: .key(key),
-        expected: expected, found: value.string.map { "'\($0)'" } ?? "another value")
+        expected: expected,
+        found: value.string.map { "'\($0)'" } ?? value.integer.map(String.init) ?? "another value")
     }
-    for member in json.object?.members ?? [] where !AscendDescription.globals.contains(member.key) {
+    guard let object = json.object else {
+      throw Failure(
+        .badInput, "the description is no JSON object", file: folder.path(of: fileName))
+    }
+    for member in object.members where !AscendDescription.globals.contains(member.key) {
       guard let type = member.value.string.flatMap(AscendType.init) else {
         throw failure(
           "the type is unknown", member.key,
