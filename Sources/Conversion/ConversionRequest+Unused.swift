@@ -21,6 +21,12 @@ extension ConversionRequest {
         "--pure, --output-type and --embedding-type change mixes of block types, and "
           + "'\(scheme.name)' is none")
     }
+    if program.choice.isForBlocks, !program.hasBlocks {
+      warnings.append("'\(scheme.name)' changes no tensor: none is the weight of a projection")
+    }
+    if search == .thorough, !tensors.contains(where: { $0.type.encoding.isBlocks }) {
+      warnings.append("--search thorough changes nothing: no tensor is made of blocks")
+    }
     if let importance, !tensors.contains(where: { $0.importance != nil }) {
       warnings.append("the importance matrix '\(importance.path)' is used for no tensor")
     }
@@ -37,4 +43,8 @@ extension ConversionRequest {
     }
     return warnings
   }
+}
+
+extension Encoding {
+  fileprivate var isBlocks: Bool { if case .block = self { true } else { false } }
 }

@@ -23,6 +23,8 @@ struct Program {
   let types: [AscendType]?
   /// Columns that share a scale of W8A16; 0 when whole rows do.
   let groupSize: Int
+  /// Whether some outputs are FP8 blocks and their scales.
+  private(set) var hasBlocks = false
 
   /// - Throws: `usage` for a request that cannot be met, `badInput` for a checkpoint that cannot be
   ///   converted.
@@ -62,6 +64,7 @@ struct Program {
               .usage, "the tensor is quantized already; --allow-requantize does it again",
               expected: "a plain type, or no --quantize", found: "codes with scales")
           }
+          hasBlocks = true
           let matrix = try graph.add(.cast(.f32), [output.node])
           for (part, ending) in [(QuantPart.codes, ""), (.scales, "_scale_inv")] {
             let node = try graph.add(.quantize(.fp8Block128, part), [matrix])

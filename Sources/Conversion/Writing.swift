@@ -236,7 +236,7 @@ struct Writing {
     let choice = program.choice
     var rules = program.nextTokens.configRules
     if !choice.keepsCodes { rules.append(.dropQuantization) }
-    if choice.isForBlocks { rules.append(.stateBlocks) }
+    if program.hasBlocks { rules.append(.stateBlocks) }
     if case .plain(let dtype) = choice.rule.matrices, let name = dtype.torchName {
       rules.append(.stateDType(name))
     }

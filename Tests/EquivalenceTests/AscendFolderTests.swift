@@ -208,4 +208,22 @@ import WeightFormats
     }
     #expect(failure?.message.contains("--allow-requantize") == true)
   }
+
+  /// A model whose matrices are called otherwise stays as it is, and its config says nothing else.
+  @Test func noBlocksAreStatedWhereThereAreNone() throws {
+    let scratch = try Scratch()
+    var request = ConversionRequest(
+      target: try Target.named("safetensors"), destination: scratch.path + "/out", jobs: 1)
+    request.scheme = "fp8-block128"
+    request.search = .thorough
+    let plan = try Plan(converting: Checkpoint.open(seeded("bert")), request)
+    #expect(
+      plan.warnings.suffix(2) == [
+        "'fp8-block128' changes no tensor: none is the weight of a projection",
+        "--search thorough changes nothing: no tensor is made of blocks",
+      ])
+    try plan.execute(replaces: false, cancellation: Cancellation())
+    let report = try verify(seeded("bert"), scratch.path + "/out", .init(level: .values, jobs: 2))
+    #expect(report.verdict == .pass, report.summary)
+  }
 }
