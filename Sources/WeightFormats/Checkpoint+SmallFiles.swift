@@ -18,8 +18,10 @@ extension Checkpoint {
     var inputs = [path, other].compactMap(\.self) + files.map(\.source.name)
     if let folder {
       let small = ["config.json"] + Checkpoint.smallFiles
-      let indexes = folder.names.filter { $0.hasSuffix(".safetensors.index.json") }
-      inputs += (small + indexes).map(folder.path(of:))
+      let others = folder.names.filter {
+        $0.hasSuffix(".safetensors.index.json") || $0.hasPrefix("quant_model_description")
+      }
+      inputs += (small + others).map(folder.path(of:))
     }
     guard let input = inputs.first(where: { isSameFile(output, $0) }) else { return }
     throw Failure(

@@ -33,6 +33,19 @@ import Testing
     #expect(xml.matches(of: /<testcase\b/).count == findings.count)
   }
 
+  @Test func aReportDoesNotReplaceADescription() throws {
+    let scratch = try Scratch()
+    let output = scratch.path("folder")
+    let result = try Tool.run("convert", VerifyTests.model, "--to", "ascend-910c", "-o", output)
+    #expect(result.exitCode == 0, "\(result.errors)")
+    let description = try scratch.data("folder/quant_model_description.json")
+    let refused = try Tool.run(
+      "verify", VerifyTests.model, output, "--level", "structure", "--json",
+      output + "/quant_model_description.json")
+    #expect(refused.exitCode == 73)
+    #expect(try scratch.data("folder/quant_model_description.json") == description)
+  }
+
   @Test func aFlippedBitIsFoundAndNamed() throws {
     let scratch = try Scratch()
     let output = try converted("f16", scratch)
