@@ -117,9 +117,11 @@ public enum QuantScheme: Sendable, Hashable {
     }
   }
 
-  /// The type of the scales of a matrix; nil for other ranks.
+  /// The type of the scales of a matrix; nil for other ranks, and for rows without columns that would
+  /// have scales.
   public func scales(of shape: Shape) -> TensorType? {
-    guard let (down, across) = grid.counts(of: shape) else { return nil }
+    guard let (down, across) = grid.counts(of: shape), shape.axes[1] > 0 || down * across == 0
+    else { return nil }
     return TensorType(
       shape: [down, across], encoding: rule == .powerOfTwo ? .plain(.u8) : .f32)
   }

@@ -72,6 +72,20 @@ import Testing
     #expect(failure?.found == found)
   }
 
+  @Test func refusesRowsWithoutColumns() throws {
+    let scratch = try Scratch()
+    var file = try EditedCheckpoint(seeded("qwen2"))
+    file.retype("model.layers.0.mlp.up_proj.weight") { $0.with(shape: [$0.shape.axes[0], 0]) }
+    try file.write(scratch.path + "/hostile")
+    let failure = #expect(throws: Failure.self) {
+      try scratch.convert(scratch.path + "/hostile", to: "ascend-910c", "w8a8-dynamic")
+    }
+    #expect(failure?.kind == .usage)
+    #expect(failure?.subject == .tensor("model.layers.0.mlp.up_proj.weight"))
+    let right = try scratch.convert(seeded("qwen2"), to: "ascend-910c", "w8a8-dynamic")
+    #expect(try verify(scratch.path + "/hostile", right).verdict == .fail)
+  }
+
   private static let expert = "model.layers.0.mlp.experts.0"
 
   private static let sumEdits: [@Sendable (inout EditedCheckpoint) -> Void] = [

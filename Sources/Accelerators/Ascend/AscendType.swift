@@ -83,7 +83,8 @@ public enum AscendType: String, Sendable, Hashable, CaseIterable {
       if columns % 32 != 0 { return ("a multiple of 32 columns", "\(columns)") }
     case .float, .c8, .w8a8Dynamic, .wfp8afp8Dynamic: break
     }
-    return scheme.codes(of: shape) == nil ? ("a matrix that it divides", "\(shape)") : nil
+    let isDivided = scheme.codes(of: shape) != nil && scheme.scales(of: shape) != nil
+    return isDivided ? nil : ("a matrix that it divides", "\(shape)")
   }
 }
 
