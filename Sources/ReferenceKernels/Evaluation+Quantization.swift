@@ -262,7 +262,8 @@ struct QuantizedMatrix {
   }
 
   private func bits(_ value: Float, _ magnitudes: [Double], sign: UInt8) -> UInt8 {
-    // Codes of magnitudes are their numbers; the one after the last is NaN.
+    // Codes of magnitudes are their numbers; the one after the last is NaN, which E2M1 lacks.
+    if value.isNaN, scheme.code == .e2m1 { return 0 }
     let number = magnitudes.firstIndex(of: Double(value.magnitude)) ?? magnitudes.count
     return UInt8(number) | (value.sign == .minus ? sign : 0)
   }

@@ -86,6 +86,21 @@ import Testing
     #expect(try verify(scratch.path + "/hostile", right).verdict == .fail)
   }
 
+  @Test(arguments: ["w8a8-dynamic", "wfp8afp8-dynamic", "w8a8-mxfp8", "w4a4-mxfp4"])
+  func agreesOnNaN(_ scheme: String) throws {
+    let scratch = try Scratch()
+    var file = try EditedCheckpoint(seeded("qwen2"))
+    file.retype("\(HostileCodesTests.layer).weight") { $0.with(encoding: .f32) }
+    file[floats: "\(HostileCodesTests.layer).weight"][1] = .nan
+    file[floats: "\(HostileCodesTests.layer).weight"][2] = -.nan
+    try file.write(scratch.path + "/source")
+    let folder = try scratch.convert(scratch.path + "/source", to: "ascend-910c", scheme) {
+      $0.allowsNonfinite = true
+    }
+    let report = try verify(scratch.path + "/source", folder, .init(level: .values, jobs: 2))
+    #expect(report.verdict == .pass, report.summary)
+  }
+
   private static let expert = "model.layers.0.mlp.experts.0"
 
   private static let sumEdits: [@Sendable (inout EditedCheckpoint) -> Void] = [
