@@ -123,7 +123,8 @@ extension Piece {
       default:
         try part.derive(
           firstRow: firstRow, rowCount: rowCount, scales: floats, sums: UnsafePointer(sums),
-          bias: room + layout.bias, from: checkpoint, into: room + layout.derived)
+          bias: room + layout.bias, from: checkpoint, into: room + layout.derived,
+          refuses: rows.refuses)
         start = UnsafeRawPointer(room + layout.derived)
       }
       try write(number, UnsafeRawBufferPointer(start: start, count: count), offset)
@@ -138,9 +139,12 @@ extension Piece.Quantization {
   }
 
   /// Computes a vector that follows from the scales and the sums of codes.
+  ///
+  /// - Throws: `badInput` for biases that I32 cannot hold; what reading the bias throws.
   fileprivate func derive(
     firstRow: Int, rowCount: Int, scales: UnsafePointer<Float>, sums: UnsafePointer<Int64>,
-    bias: UnsafeMutableRawPointer, from checkpoint: Checkpoint, into room: UnsafeMutableRawPointer
+    bias: UnsafeMutableRawPointer, from checkpoint: Checkpoint, into room: UnsafeMutableRawPointer,
+    refuses: Bool
   ) throws(Failure) {
     switch part {
     case .codes, .scales: break
@@ -166,6 +170,12 @@ extension Piece.Quantization {
       for row in 0..<rowCount {
         let shift = Float(sums[row]) * inputOffset
         let value = (biases?[row] ?? 0) / (inputScale * scales[row]) - shift
+        guard !refuses || value.magnitude < 0x1p31 else {
+          throw Failure(
+            .badInput,
+            "the calibration is too narrow for the layer; --allow-nonfinite uses it all the same",
+            expected: "a quant_bias that I32 holds", found: "\(value) in row \(firstRow + row)")
+        }
         values[row] = Int32(saturating: value.rounded(.toNearestOrEven))
       }
     }

@@ -100,6 +100,29 @@ import WeightFormats
     #expect(failure?.found == row.found)
   }
 
+  /// A range of inputs so narrow that no I32 holds the bias is refused, or saturates in both.
+  @Test func aBiasBeyondI32IsRefused() throws {
+    let scratch = try Scratch()
+    let path = try CalibrationTests.safetensors(
+      scratch,
+      try Checkpoint.open(CalibrationTests.model).tensors.compactMap {
+        $0.name.dropping(suffix: "_proj.weight")
+      }.flatMap { name -> [(String, DType, [UInt8])] in
+        [
+          ("\(name)_proj.input_offset", .f32, CalibrationTests.float(0)),
+          ("\(name)_proj.input_scale", .f32, CalibrationTests.float(1e-12)),
+        ]
+      })
+    let failure = #expect(throws: Failure.self) { try convert(scratch, path) }
+    #expect(failure?.kind == .badInput && failure?.expected == "a quant_bias that I32 holds")
+    let folder = try scratch.convert(CalibrationTests.model, to: "ascend-910c", "w8a8") {
+      $0.calibration = try? Calibration(path: path)
+      $0.allowsNonfinite = true
+    }
+    let report = try verify(CalibrationTests.model, folder, .init(level: .values, jobs: 2))
+    #expect(report.verdict == .pass, report.summary)
+  }
+
   @Test func aMissingLayerIsNamed() throws {
     let scratch = try Scratch()
     let linear = "model.layers.0.self_attn.q_proj"
