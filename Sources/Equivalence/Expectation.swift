@@ -43,18 +43,22 @@ struct Expectation: Sendable {
 
   /// - Throws: `badInput` when the source cannot be read as a model of its kind.
   init(source: Checkpoint, converted: Checkpoint) throws(Failure) {
-    if converted.format == .safetensors, let folder = converted.folder,
-      let description = try AscendDescription(of: folder)
-    {
+    if try source.ascendDescription() != nil {
+      self = try Expectation(source: source, translated: converted, isCoded: true)
+    } else if let description = try converted.ascendDescription() {
       self = try Expectation(source: source, ascend: converted, description)
     } else {
-      self = try Expectation(source: source, translated: converted)
+      self = try Expectation(source: source, translated: converted, isCoded: false)
     }
     leaveOutNextTokens()
   }
 
   /// What a checkpoint of whole tensors should hold.
-  private init(source: Checkpoint, translated converted: Checkpoint) throws(Failure) {
+  ///
+  /// - Parameter isCoded: whether the source holds codes and scales of its own kind, which stay.
+  private init(
+    source: Checkpoint, translated converted: Checkpoint, isCoded: Bool
+  ) throws(Failure) {
     self.source = source
     self.converted = converted
     let target = Target.all.first { $0.spelling == converted.format.rawValue }
@@ -64,11 +68,18 @@ struct Expectation: Sendable {
         expected: Target.all.map(\.spelling).joined(separator: " or "),
         found: converted.format.rawValue)
     }
+    guard !isCoded || converted.format == source.format else {
+      throw Failure(
+        .usage, "an AscendV1 folder holds codes that other formats have no place for",
+        file: source.path, expected: "the checkpoint that it was made from, or another folder",
+        found: "AscendV1 and \(converted.format.rawValue)")
+    }
     // A copy of codes and scales holds the source's own scales.
-    let quantization = try SourceQuantization(of: source)
+    let quantization = isCoded ? nil : try SourceQuantization(of: source)
     description = nil
     keepsCodes =
-      quantization?.scaleTensors.contains { converted[source.tensors[$0].name] != nil } ?? false
+      isCoded
+      || quantization?.scaleTensors.contains { converted[source.tensors[$0].name] != nil } ?? false
     let model = try source.model(for: target, keepsCodes: keepsCodes)
     graph = model.model.graph
     tensors = zip(model.model.graph.outputs, model.model.roles).map {
@@ -253,6 +264,14 @@ extension AscendDescription {
     let base = name.text.dropLast("weight".utf8.count)
     return AscendMatrix.Part.allCases.lazy.compactMap { types[ByteString(base + $0.rawValue)] }
       .first { $0 != .float }
+  }
+}
+
+extension Checkpoint {
+  /// What the description beside the weights states; nil without one.
+  fileprivate func ascendDescription() throws(Failure) -> AscendDescription? {
+    guard format == .safetensors, let folder else { return nil }
+    return try AscendDescription(of: folder)
   }
 }
 

@@ -32,7 +32,9 @@ extension Expectation {
       let found = try to.bytes(of: name)
       var isSame = found == expected
       if !isSame, let found, name.hasSuffix(".json") {
-        isSame = isSameJSON(try JSON(parsing: found), try JSON(parsing: expected))
+        isSame = isSameJSON(
+          try JSON(parsing: found, file: to.path(of: name)),
+          try JSON(parsing: expected, file: from.path(of: name)))
       }
       report.findings.append(
         Finding(

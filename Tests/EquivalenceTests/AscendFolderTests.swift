@@ -125,6 +125,27 @@ import WeightFormats
     #expect(Set(report.failures.map { "\($0.check.rawValue) \($0.subject)" }) == expected)
   }
 
+  /// Two folders are compared by what they store; other formats have no place for codes.
+  @Test func foldersDifferByWhatTheyStore() throws {
+    let scratch = try Scratch()
+    let folder = try convert(scratch, nil)
+    let name = "model.layers.0.self_attn.o_proj.weight"
+    var edited = try EditedCheckpoint(folder)
+    edited[name][7] ^= 1
+    try edited.write(scratch.path + "/edited")
+    func differences(_ first: String, _ second: String) throws -> [String] {
+      let difference = try Difference(
+        Checkpoint.open(first), Checkpoint.open(second), values: VerificationRequest(jobs: 2))
+      #expect(difference.onlyInFirst.isEmpty && difference.onlyInSecond.isEmpty)
+      return difference.tensors.filter { !$0.isEqual }.map(\.name.text)
+    }
+    #expect(try differences(folder, folder) == [])
+    #expect(try differences(folder, scratch.path + "/edited") == [name])
+    let file = try scratch.convert(AscendFolderTests.trained)
+    let failure = #expect(throws: Failure.self) { try differences(folder, file) }
+    #expect(failure?.kind == .usage)
+  }
+
   /// The bytes do not depend on how the work is cut.
   @Test func partsAndThreadsChangeNoTensor() throws {
     let scratch = try Scratch()
