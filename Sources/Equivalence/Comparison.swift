@@ -14,10 +14,10 @@ struct Comparison: Sendable {
   /// A tensor of the converted checkpoint and what it should hold.
   struct Pair: Sendable {
     let name: ByteString
-    let node: NodeID
+    var node: NodeID
     /// The number of the tensor in the converted checkpoint.
     let converted: Int
-    let law: Law
+    var law: Law
     /// What the values were rounded to before the law applies; nil for nothing.
     var intermediate: FloatFormat?
   }

@@ -11,7 +11,7 @@ struct SearchedRows: Sendable {
   /// Which tensor of the matrix is judged.
   let part: QuantPart
   /// The matrix in the source's graph.
-  private let source: NodeID
+  private var source: NodeID
   private let stored: CodedMatrix
   /// What the greatest magnitude of a row is divided by without a search, and the least scale.
   private let limit: Float
@@ -28,6 +28,13 @@ struct SearchedRows: Sendable {
     self.limit = limit
     self.least = least
     source = graph[node].inputs[0]
+  }
+
+  /// The same rule for another matrix of the same shape.
+  func reading(_ matrix: NodeID) -> SearchedRows {
+    var copy = self
+    copy.source = matrix
+    return copy
   }
 
   /// The code of a value: the quotient in F32, half to even.

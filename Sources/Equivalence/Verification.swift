@@ -111,6 +111,7 @@ extension Expectation {
     }
     var metrics = try comparison.metrics(of: pairs)
     try tryF16OnTheWay(comparison, &pairs, &metrics, into: &report)
+    try tryBF16OnTheWay(comparison, &pairs, &metrics, into: &report)
     var causes = LikelyCauses(expectation: self, comparison: comparison, pairs: pairs)
     for (position, pair) in pairs.enumerated() {
       let found = converted.tensors[pair.converted].type
@@ -129,7 +130,7 @@ extension Expectation {
         TensorReport(
           name: pair.name, role: chosen[position].role, expected: type(chosen[position]),
           found: found,
-          law: pair.law.summary + (pair.intermediate == nil ? "" : " by way of F16"),
+          law: pair.law.summary + (pair.intermediate.map { " by way of \($0 == .bf16 ? "BF16" : "F16")" } ?? ""),
           metrics: metrics[position].comparedCount > 0 ? metrics[position] : nil,
           verdict: verdict))
     }
@@ -151,11 +152,6 @@ extension Expectation {
     _ comparison: Comparison, _ pairs: inout [Comparison.Pair], _ metrics: inout [Metrics],
     into report: inout VerificationReport
   ) throws(Failure) {
-    func passes(_ pair: Comparison.Pair, _ own: Metrics) -> Bool {
-      let shape = converted.tensors[pair.converted].type.shape
-      let findings = ValueFindings(pair: pair, shape: shape, metrics: own).findings
-      return Verdict.all(findings.map(\.verdict)) == .pass
-    }
     let failing = pairs.indices.filter { position in
       guard case .blocks = pairs[position].law,
         case .plain(let dtype) = graph[pairs[position].node].type.encoding
@@ -180,5 +176,59 @@ extension Expectation {
         "\(count) tensors were rounded to F16 before they were quantized; their errors are counted "
           + "from there")
     }
+  }
+
+  /// Looks whether codes that are not what values of FP8 give are what these give rounded to BF16:
+  /// msModelSlim quantizes checkpoints that were dequantized to BF16.
+  private func tryBF16OnTheWay(
+    _ comparison: Comparison, _ pairs: inout [Comparison.Pair], _ metrics: inout [Metrics],
+    into report: inout VerificationReport
+  ) throws(Failure) {
+    let failing = pairs.indices.filter { position in
+      isQuantizedAgain(pairs[position].node) && !passes(pairs[position], metrics[position])
+    }
+    guard !failing.isEmpty else { return }
+    var rounded = self
+    var retried: [Comparison.Pair] = []
+    for position in failing {
+      let node = graph[pairs[position].node]
+      let narrow = try rounded.graph.add(.cast(.bf16), [node.inputs[0]])
+      let matrix = try rounded.graph.add(.cast(.f32), [narrow])
+      var pair = pairs[position]
+      pair.node = try rounded.graph.add(node.op, [matrix] + node.inputs.dropFirst())
+      if case .searched(let rows) = pair.law { pair.law = .searched(rows.reading(matrix)) }
+      retried.append(pair)
+    }
+    let again = Comparison(
+      evaluation: Evaluation(rounded.graph, source: comparison.evaluation.source),
+      converted: comparison.converted, request: comparison.request,
+      isCancelled: comparison.isCancelled, progress: { _ in })
+    var count = 0
+    for (position, own) in zip(failing, try again.metrics(of: retried)) {
+      guard passes(pairs[position], own) else { continue }
+      pairs[position].intermediate = .bf16
+      metrics[position] = own
+      count += 1
+    }
+    if count > 0 {
+      report.notes.append(
+        "\(count) tensors come from values that were rounded to BF16 before they were quantized; "
+          + "port's own come from code × scale in F32")
+    }
+  }
+
+  /// Whether a node quantizes what the source holds as codes and scales.
+  private func isQuantizedAgain(_ node: NodeID) -> Bool {
+    guard case .quantize = graph[node].op else { return false }
+    var matrix = graph[graph[node].inputs[0]]
+    if case .cast = matrix.op { matrix = graph[matrix.inputs[0]] }
+    if case .dequantize = matrix.op { return true }
+    return false
+  }
+
+  private func passes(_ pair: Comparison.Pair, _ own: Metrics) -> Bool {
+    let shape = converted.tensors[pair.converted].type.shape
+    let findings = ValueFindings(pair: pair, shape: shape, metrics: own).findings
+    return Verdict.all(findings.map(\.verdict)) == .pass
   }
 }

@@ -125,6 +125,23 @@ import WeightFormats
     #expect(Set(report.failures.map { "\($0.check.rawValue) \($0.subject)" }) == expected)
   }
 
+  /// msModelSlim's way from FP8: dequantized to BF16 first. It passes, and is told.
+  @Test(arguments: ["w8a8-dynamic", "w4a8", "wfp8afp8-dynamic", "w8a8-mxfp8"])
+  func codesMayComeByWayOfBF16(_ scheme: String) throws {
+    let scratch = try Scratch()
+    let dequantized = try scratch.convert(AscendFolderTests.trained, to: "safetensors", "bf16")
+    let report = try verify(
+      AscendFolderTests.trained, try convert(scratch, scheme, dequantized),
+      VerificationRequest(jobs: 2))
+    #expect(report.verdict == .pass, report.summary)
+    #expect(report.notes.contains { $0.contains("rounded to BF16 before they were quantized") })
+    #expect(report.tensors.contains { $0.law.hasSuffix("by way of BF16") })
+    let own = try verify(
+      AscendFolderTests.trained, try convert(scratch, scheme),
+      VerificationRequest(level: .values, jobs: 2))
+    #expect(!own.notes.contains { $0.contains("BF16") })
+  }
+
   /// Two folders are compared by what they store; other formats have no place for codes.
   @Test func foldersDifferByWhatTheyStore() throws {
     let scratch = try Scratch()
