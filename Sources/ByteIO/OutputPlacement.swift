@@ -84,7 +84,7 @@ struct Existing {
   var isFolder: Bool { type == S_IFDIR }
 
   /// Whether it is an empty folder, or one of files, some of them safetensors; a folder `nz` in it
-  /// may be another such one.
+  /// may be another such one, and `1_Pooling` may hold a config.
   var isCheckpointFolder: Bool {
     guard isFolder, let folder = try? Folder(path: path) else { return false }
     return folder.names.isEmpty || isFolderOfWeights(with: "nz")
@@ -96,7 +96,12 @@ struct Existing {
       && folder.names.allSatisfy { name in
         guard let member = Existing(folder.path(of: name)) else { return false }
         return !member.isFolder || name == inner && member.isFolderOfWeights(with: nil)
+          || inner != nil && name == "1_Pooling" && member.isFolderOfConfig
       }
+  }
+
+  private var isFolderOfConfig: Bool {
+    (try? Folder(path: path))?.names == ["config.json"]
   }
 
   /// In words, for messages.

@@ -259,6 +259,9 @@ struct Writing {
       }
       sidecars.append((name, bytes))
     }
+    if let bytes = try folder.bytes(of: Checkpoint.pooling) {
+      sidecars.append((Checkpoint.pooling, bytes))
+    }
   }
 }
 

@@ -130,7 +130,8 @@ extension Expectation {
         TensorReport(
           name: pair.name, role: chosen[position].role, expected: type(chosen[position]),
           found: found,
-          law: pair.law.summary + (pair.intermediate.map { " by way of \($0 == .bf16 ? "BF16" : "F16")" } ?? ""),
+          law: pair.law.summary
+            + (pair.intermediate.map { " by way of \($0 == .bf16 ? "BF16" : "F16")" } ?? ""),
           metrics: metrics[position].comparedCount > 0 ? metrics[position] : nil,
           verdict: verdict))
     }

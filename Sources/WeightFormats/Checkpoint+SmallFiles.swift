@@ -7,7 +7,11 @@ extension Checkpoint {
     "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
     "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja",
     "generation_config.json", "modules.json", "sentence_bert_config.json",
+    pooling,
   ]
+
+  /// How sentence encoders put tokens together.
+  public static let pooling = "1_Pooling/config.json"
 
   /// Refuses an output that would replace what the checkpoint is made of. Other files that stand in
   /// its folder may be replaced.

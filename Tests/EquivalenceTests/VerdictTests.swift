@@ -1,4 +1,5 @@
 import ByteIO
+import Foundation
 import Synchronization
 import TensorTypes
 import Testing
@@ -143,6 +144,16 @@ import WeightFormats
     #expect(tensors == checkpoint.tensors.count)
     // Two layers of the source, of the source with noise, and of the converted model.
     #expect(layers == 6)
+  }
+
+  /// A sentence encoder keeps the folder that says how tokens are put together.
+  @Test func aWayOfPoolingThatIsLostIsFound() throws {
+    let scratch = try Scratch()
+    let folder = try scratch.convert(seeded("bert"), to: "safetensors", "f16")
+    #expect(try verify(seeded("bert"), folder, .init(jobs: 2)).verdict == .pass)
+    try FileManager.default.removeItem(atPath: folder + "/1_Pooling")
+    let report = try verify(seeded("bert"), folder, .init(jobs: 2))
+    #expect(report.failures.map(\.subject) == [.file("1_Pooling/config.json")])
   }
 
   @Test func theResultDoesNotDependOnThreadsOrMemory() throws {
