@@ -102,8 +102,10 @@ extension Checkpoint {
       dequantizing: try SourceQuantization(of: self)
     ) { name, _ in reasons[name] }
     try model.keep(caches, of: names)
-    try model.checkLayersAreComplete(
-      try config.requiredCount(["num_hidden_layers", "n_layer"]), architecture)
+    let layerCount = try config.requiredCount(["num_hidden_layers", "n_layer"])
+    // Those beyond predict further tokens, where the architecture has such layers.
+    if !architecture.predictsFurtherTokens { try checkLayers(model, layerCount, config) }
+    try model.checkLayersAreComplete(layerCount, architecture)
     return TargetModel(
       model: model, architecture: architecture, config: config, warnings: [])
   }

@@ -36,6 +36,24 @@ import Testing
     #expect(report.verdict == .fail)
   }
 
+  /// A config that counts fewer layers than there are, or none.
+  @Test(arguments: [0, 1])
+  func layersThatTheConfigDoesNotCountAreRefused(_ count: Int) throws {
+    let scratch = try Scratch()
+    var source = try EditedCheckpoint(seeded("qwen2"))
+    let config = try #require(source.files["config.json"])
+    let text = String(decoding: config, as: UTF8.self)
+    let changed = text.replacing(
+      /"num_hidden_layers": \d+/, with: "\"num_hidden_layers\": \(count)")
+    #expect(changed != text)
+    source.files["config.json"] = Array(changed.utf8)
+    try source.write(scratch.path + "/source")
+    let failure = #expect(throws: Failure.self) {
+      try scratch.convert(scratch.path + "/source", to: "ascend-910c")
+    }
+    #expect(failure?.message == "config and tensors disagree about the layers")
+  }
+
   private static let fixedEdits: [@Sendable (inout EditedCheckpoint) -> Void] = [
     { $0[floats: "\(layer).input_scale"][0] = 0 },
     { $0[floats: "\(layer).input_scale"][0] = .nan },
