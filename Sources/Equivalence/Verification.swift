@@ -159,19 +159,12 @@ extension Expectation {
       else { return false }
       return !dtype.isExactly(representableIn: .f16) && !passes(pairs[position], metrics[position])
     }
-    guard !failing.isEmpty else { return }
     let rounded = failing.map { position in
       var pair = pairs[position]
       pair.intermediate = .f16
       return pair
     }
-    var count = 0
-    for (position, own) in zip(failing, try comparison.metrics(of: rounded)) {
-      guard passes(pairs[position], own) else { continue }
-      pairs[position].intermediate = .f16
-      metrics[position] = own
-      count += 1
-    }
+    let count = try takePassing(rounded, at: failing, by: .f16, comparison, &pairs, &metrics)
     if count > 0 {
       report.notes.append(
         "\(count) tensors were rounded to F16 before they were quantized; their errors are counted "
@@ -188,34 +181,46 @@ extension Expectation {
     let failing = pairs.indices.filter { position in
       isQuantizedAgain(pairs[position].node) && !passes(pairs[position], metrics[position])
     }
-    guard !failing.isEmpty else { return }
-    var rounded = self
+    var rounded = graph
     var retried: [Comparison.Pair] = []
     for position in failing {
       let node = graph[pairs[position].node]
-      let narrow = try rounded.graph.add(.cast(.bf16), [node.inputs[0]])
-      let matrix = try rounded.graph.add(.cast(.f32), [narrow])
+      let narrow = try rounded.add(.cast(.bf16), [node.inputs[0]])
+      let matrix = try rounded.add(.cast(.f32), [narrow])
       var pair = pairs[position]
-      pair.node = try rounded.graph.add(node.op, [matrix] + node.inputs.dropFirst())
+      pair.node = try rounded.add(node.op, [matrix] + node.inputs.dropFirst())
       if case .searched(let rows) = pair.law { pair.law = .searched(rows.reading(matrix)) }
       retried.append(pair)
     }
     let again = Comparison(
-      evaluation: Evaluation(rounded.graph, source: comparison.evaluation.source),
+      evaluation: Evaluation(rounded, source: comparison.evaluation.source),
       converted: comparison.converted, request: comparison.request,
       isCancelled: comparison.isCancelled, progress: { _ in })
-    var count = 0
-    for (position, own) in zip(failing, try again.metrics(of: retried)) {
-      guard passes(pairs[position], own) else { continue }
-      pairs[position].intermediate = .bf16
-      metrics[position] = own
-      count += 1
-    }
+    let count = try takePassing(retried, at: failing, by: .bf16, again, &pairs, &metrics)
     if count > 0 {
       report.notes.append(
         "\(count) tensors come from values that were rounded to BF16 before they were quantized; "
           + "port's own come from code × scale in F32")
     }
+  }
+
+  /// Measures pairs of values that were rounded on the way, and takes the metrics of those that pass.
+  ///
+  /// - Parameter positions: where the pairs stand among all.
+  /// - Returns: how many pass.
+  private func takePassing(
+    _ rounded: [Comparison.Pair], at positions: [Int], by format: FloatFormat,
+    _ comparison: Comparison, _ pairs: inout [Comparison.Pair], _ metrics: inout [Metrics]
+  ) throws(Failure) -> Int {
+    guard !rounded.isEmpty else { return 0 }
+    var count = 0
+    for (position, own) in zip(positions, try comparison.metrics(of: rounded))
+    where passes(pairs[position], own) {
+      pairs[position].intermediate = format
+      metrics[position] = own
+      count += 1
+    }
+    return count
   }
 
   /// Whether a node quantizes what the source holds as codes and scales.
