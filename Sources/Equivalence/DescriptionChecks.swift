@@ -1,10 +1,33 @@
 import Accelerators
+import ByteIO
+import TensorTypes
 
 extension Expectation {
   /// Checks what the description of an AscendV1 folder says of all tensors, and counts what only a
   /// calibration can tell.
   func checkDescription(into report: inout VerificationReport) {
     guard let description else { return }
+    func add(
+      _ key: ByteString, _ holds: Bool, _ value: JSON?, _ bound: String, _ cause: String? = nil
+    ) {
+      report.findings.append(
+        Finding(
+          .config, .key(key), holds ? .pass : .fail, measured: value.map(summary) ?? "nothing",
+          bound: bound, likelyCause: holds ? nil : cause))
+    }
+    for need in description.needs {
+      let value = description.statements[need.key]
+      let holds = value.map { isSameJSON($0, need.value) } ?? (need.otherwise == nil)
+      add(
+        need.key, holds, value, summary(need.value),
+        value == nil ? need.otherwise.map { "the runtime would take \($0)" } : nil)
+    }
+    if let value = description.statements["model_quant_type"] {
+      let types = description.modelTypes
+      add(
+        "model_quant_type", value.string.flatMap(AscendType.init).map(types.contains) ?? false,
+        value, types.map(\.rawValue).sorted().joined(separator: " or "))
+    }
     let hasScales = tensors.contains { AscendCache.companions(of: $0.name) != nil }
     if hasScales || description.hasCache {
       let isRight = hasScales == description.hasCache

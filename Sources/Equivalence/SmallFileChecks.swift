@@ -116,7 +116,8 @@ func isSameJSON(_ a: JSON, _ b: JSON) -> Bool {
   }
 }
 
-private func summary(_ value: JSON) -> String {
+/// A value in a few words.
+func summary(_ value: JSON) -> String {
   switch value {
   case .null: "null"
   case .bool(let value): "\(value)"

@@ -10,8 +10,8 @@ public struct AscendDescription: Sendable {
   public let types: [ByteString: AscendType]
   /// Columns that share a scale of W8A16; 0 when whole rows do.
   public let groupSize: Int
-  /// Whether the runtime is told of int8 in the cache of keys and values.
-  public let hasCache: Bool
+  /// What is said of all tensors: values by key.
+  public let statements: [ByteString: JSON]
   public let fileName: String
   public let variant: Target.Variant?
 
@@ -100,6 +100,7 @@ public struct AscendDescription: Sendable {
     self.fileName = fileName
     variant = fileName == own ? nil : .mindie
     var types: [ByteString: AscendType] = [:]
+    var statements: [ByteString: JSON] = [:]
     func failure(
       _ message: String, _ key: ByteString, expected: String, _ value: JSON
     ) -> Failure {
@@ -112,7 +113,11 @@ public struct AscendDescription: Sendable {
       throw Failure(
         .badInput, "the description is no JSON object", file: folder.path(of: fileName))
     }
-    for member in object.members where !AscendDescription.globals.contains(member.key) {
+    for member in object.members {
+      guard !AscendDescription.globals.contains(member.key) else {
+        statements[member.key] = member.value
+        continue
+      }
       guard let type = member.value.string.flatMap(AscendType.init) else {
         throw failure(
           "the type is unknown", member.key,
@@ -121,9 +126,9 @@ public struct AscendDescription: Sendable {
       types[member.key] = type
     }
     self.types = types
-    hasCache = json[AscendDescription.cacheKeys[0]]?.string == AscendType.c8.rawValue
+    self.statements = statements
     // Where there are groups of another kind, the size is theirs.
-    guard let value = json["group_size"], !types.values.contains(where: \.isMX) else {
+    guard let value = statements["group_size"], !types.values.contains(where: \.isMX) else {
       groupSize = 0
       return
     }
@@ -132,5 +137,43 @@ public struct AscendDescription: Sendable {
         "the group size is not usable", "group_size", expected: "a whole number up to 2^20", value)
     }
     groupSize = size
+  }
+}
+
+extension AscendDescription {
+  /// Whether the runtime is told of int8 in the cache of keys and values.
+  public var hasCache: Bool {
+    statements[AscendDescription.cacheKeys[0]]?.string == AscendType.c8.rawValue
+  }
+
+  /// Something that the runtime must be told of all tensors.
+  public struct Need: Sendable {
+    public let key: ByteString
+    public let value: JSON
+    /// What the runtime takes when nothing is said; nil when that is the value.
+    public let otherwise: String?
+  }
+
+  /// What the runtime must be told, or it would read the tensors in another way.
+  ///
+  /// - Source: vllm-ascend 0.23.0, `quantization/methods`.
+  public var needs: [Need] {
+    // MindIE knows none of these types.
+    guard variant == nil else { return [] }
+    let present = Set(types.values)
+    if present.contains(.w4a8Dynamic) {
+      return [
+        Need(key: "version", value: .text("1.0.0"), otherwise: "codes that are not packed"),
+        Need(key: "group_size", value: .integer(0), otherwise: "256"),
+      ]
+    }
+    guard present.contains(where: \.isMX) else { return [] }
+    return [Need(key: "group_size", value: .integer(32), otherwise: nil)]
+  }
+
+  /// The types that may name the model: those of its tensors, and FLOAT when there is no other.
+  public var modelTypes: Set<AscendType> {
+    let quantized = Set(types.values).subtracting([.float, .c8])
+    return quantized.isEmpty ? [.float] : quantized
   }
 }

@@ -177,6 +177,13 @@ extension EditedCheckpoint {
     }
   }
 
+  /// Says something else in what holds for all tensors of the description.
+  mutating func restate(_ old: String, _ new: String) {
+    editFile("quant_model_description.json") { text in
+      text = text.replacing(old, with: new, maxReplacements: 1)
+    }
+  }
+
   // MARK: - Settings
 
   /// Sets a key behind the name of the architecture.

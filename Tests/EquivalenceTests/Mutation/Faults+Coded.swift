@@ -85,6 +85,25 @@ extension Fault {
         }
       }),
     Fault(
+      "description: no version, so that codes would not be packed", on("mixtral kimi", .w4a8),
+      .structure, of: .key("version"), cause: "codes that are not packed",
+      .output { $0.restate("\"version\": \"1.0.0\",", "") }),
+    Fault(
+      "description: groups where rows have one scale", on("mixtral kimi", .w4a8), .structure,
+      of: .key("group_size"), cause: nil,
+      .output { $0.restate("\"group_size\": 0", "\"group_size\": 256") }),
+    Fault(
+      "description: groups of another size", on("qwen2 mixtral", .mx8, .mx4), .structure,
+      of: .key("group_size"), cause: nil,
+      .output { $0.restate("\"group_size\": 32", "\"group_size\": 0") }),
+    Fault(
+      "description: the model is named by a type that it lacks", on("qwen2 kimi", .w8a8),
+      .structure, of: .key("model_quant_type"), cause: nil,
+      .output { output in
+        output.restate(
+          "\"model_quant_type\": \"W8A8_DYNAMIC\"", "\"model_quant_type\": \"W8A16\"")
+      }),
+    Fault(
       "config: quantization_config is left", on("kimi deepseek", .w8a8, .mx8), .structure,
       of: .key("quantization_config"), cause: "the source's key was left",
       .output { output in
