@@ -28,6 +28,7 @@ extension Architecture {
       .count("context_length", "n_positions", default: 1024),
       .required("embedding_length", "n_embd", "hidden_size"),
       Hyperparameter("feed_forward_length", configKey: "n_inner") { (config) throws(Failure) in
+        if let stated = try config.count("n_inner") { return .uint32(UInt32(stated)) }  // fits
         let embedding = try config.embeddingLength
         guard embedding <= Int(UInt32.max) / 4 else {
           throw Failure(
