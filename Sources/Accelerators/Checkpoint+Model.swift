@@ -99,13 +99,13 @@ extension Checkpoint {
       names, order: names.indices.filter { !others.contains($0) }, from: architecture.huggingFace,
       to: architecture.huggingFace, expertCount: try architecture.expertCount(config),
       expertOrder: architecture.expertOrder, heads: try architecture.headCounts(config),
-      dequantizing: try SourceQuantization(of: self)
+      shapes: try RoleShapes(config, architecture), dequantizing: try SourceQuantization(of: self)
     ) { name, _ in reasons[name] }
     try model.keep(caches, of: names)
     let layerCount = try config.requiredCount(["num_hidden_layers", "n_layer"])
     // Those beyond predict further tokens, where the architecture has such layers.
     if !architecture.predictsFurtherTokens { try checkLayers(model, layerCount, config) }
-    try model.checkLayersAreComplete(layerCount, architecture)
+    try model.check(layerCount, architecture, config)
     return TargetModel(
       model: model, architecture: architecture, config: config, warnings: [])
   }
@@ -118,7 +118,8 @@ extension Checkpoint {
     let model = try ModelGraph.translating(
       names, order: order, from: architecture.huggingFace, to: architecture.gguf,
       expertCount: try architecture.expertCount(config), expertOrder: architecture.expertOrder,
-      heads: try architecture.headCounts(config), literals: try architecture.literals(config),
+      heads: try architecture.headCounts(config), shapes: try RoleShapes(config, architecture),
+      literals: try architecture.literals(config),
       dequantizing: try SourceQuantization(of: self)
     ) { _, role in
       guard architecture.predictsFurtherTokens, role?.bindings.layer ?? 0 >= layerCount else {
@@ -127,7 +128,7 @@ extension Checkpoint {
       return "the runtime does not predict further tokens"
     }
     try checkLayers(model, layerCount, config)
-    try model.checkLayersAreComplete(layerCount, architecture)
+    try model.check(layerCount, architecture, config)
     return TargetModel(
       model: model, architecture: architecture, config: config, warnings: [])
   }

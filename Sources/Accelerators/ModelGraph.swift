@@ -98,11 +98,12 @@ public struct ModelGraph: Sendable {
   ///   - order: the numbers of the sources in the order in which they are written.
   ///   - expertOrder: roles in the order in which stacked experts are written.
   ///   - heads: nil when no step needs them.
+  ///   - shapes: what the shapes must be; nil when nothing tells.
   /// - Throws: `badInput` for a tensor that the architecture does not have, that comes twice, or
   ///   whose shape does not fit; and for missing experts.
   public static func translating(
     _ sources: [SourceTensor], order: [Int], from: Dialect, to: Dialect, expertCount: Int?,
-    expertOrder: [Role], heads: HeadCounts?,
+    expertOrder: [Role], heads: HeadCounts?, shapes: RoleShapes? = nil,
     literals: [(role: RoleInstance, literal: Literal)] = [],
     dequantizing quantization: SourceQuantization? = nil, dropping rule: DropRule = { _, _ in nil }
   ) throws(Failure) -> ModelGraph {
@@ -112,7 +113,7 @@ public struct ModelGraph: Sendable {
       let node = try model.graph.add(.literal(literal))
       model.append(to.name(mapping, role.bindings), node, role)
     }
-    var canonical = CanonicalTensors()
+    var canonical = CanonicalTensors(shapes: shapes)
     for number in order {
       let tensor = sources[number]
       if model.passesOver(number, quantization) { continue }
@@ -129,9 +130,10 @@ public struct ModelGraph: Sendable {
         subject: .tensor(sources[found.source].name), expected: "keys and values of \(role)",
         found: found.part == .keys ? "keys" : "values")
     }
+    try canonical.order.checkExperts(expertCount, from)
     var ranks = [Int](repeating: 0, count: sources.count)
     for (rank, number) in order.enumerated() { ranks[number] = rank }
-    try model.write(canonical, to, heads, expertCount, expertOrder, sources, ranks)
+    try model.write(canonical, to, heads, expertOrder, sources, ranks)
     return model
   }
 
@@ -153,6 +155,7 @@ public struct ModelGraph: Sendable {
 
   /// The tensors of a model in canonical form, with the number of the source each came from.
   private struct CanonicalTensors {
+    let shapes: RoleShapes?
     var nodes: [RoleInstance: (node: NodeID, source: Int)] = [:]
     var order: [RoleInstance] = []
     /// Parts whose counterpart has not come yet.
@@ -220,6 +223,12 @@ public struct ModelGraph: Sendable {
   private func place(
     _ node: NodeID, _ role: RoleInstance, _ number: Int, into canonical: inout CanonicalTensors
   ) throws(Failure) {
+    let shape = graph[node].type.shape
+    if let expected = canonical.shapes?.mismatch(of: role, shape) {
+      throw Failure(
+        .badInput, "the shape is not what the config says of \(role)", expected: expected,
+        found: "\(shape)")
+    }
     guard canonical.nodes.updateValue((node, number), forKey: role) == nil else {
       throw Failure(
         .badInput, "two tensors have the same role", expected: "one", found: "a second \(role)")
@@ -248,7 +257,7 @@ public struct ModelGraph: Sendable {
   // MARK: - From canonical to stored
 
   private mutating func write(
-    _ canonical: CanonicalTensors, _ dialect: Dialect, _ heads: HeadCounts?, _ expertCount: Int?,
+    _ canonical: CanonicalTensors, _ dialect: Dialect, _ heads: HeadCounts?,
     _ expertOrder: [Role], _ sources: [SourceTensor], _ ranks: [Int]
   ) throws(Failure) {
     var stacked: [Int?: [Role: [Int: (node: NodeID, source: Int)]]] = [:]
@@ -281,23 +290,8 @@ public struct ModelGraph: Sendable {
     for (layer, roles) in stacked {
       let last = roles.values.flatMap { $0.values.map { ranks[$0.source] } }.max() ?? 0
       for (role, experts) in roles {
-        let count = expertCount ?? experts.count
-        var parts: [NodeID] = []
-        for expert in 0..<count {
-          guard let part = experts[expert] else {
-            throw Failure(
-              .badInput, "an expert of layer \(layer ?? 0) is missing",
-              subject: experts.values.min { $0.source < $1.source }
-                .map { .tensor(sources[$0.source].name) },
-              expected: "\(role.rawValue) of experts 0 to \(count - 1)", found: "none of \(expert)")
-          }
-          parts.append(part.node)
-        }
-        guard experts.count == count else {
-          throw Failure(
-            .badInput, "layer \(layer ?? 0) has too many experts", expected: "\(count)",
-            found: "\(experts.count)")
-        }
+        // All are there, as was checked.
+        let parts = experts.keys.sorted().map { experts[$0]!.node }
         let mapping = dialect.writing(role)!  // found above for each of its tensors
         let bindings = NamePattern.Bindings(layer: layer)
         let node = try undoing(mapping.steps, of: try graph.add(.stack, parts), heads)

@@ -58,4 +58,30 @@ import Testing
     }
     #expect(failure?.message == "layer 1 lacks a tensor that other layers have")
   }
+
+  @Test(
+    arguments: [
+      ([0, 1, 2], 3, nil, nil), ([0, 1, 2], nil, nil, nil),
+      ([0, 2], 3, 1, "an expert of layer 4 is missing"),
+      ([0, 2], nil, 1, "an expert of layer 4 is missing"),
+      ([0, 1, 3], 2, 3, "layer 4 has too many experts"),
+      ([7], .max, 0, "an expert of layer 4 is missing"),
+    ] as [([Int], Int?, Int?, String?)])
+  func layersHaveAllExperts(
+    _ experts: [Int], _ count: Int?, _ named: Int?, _ message: String?
+  ) throws {
+    let architecture = try #require(Architecture.all.first { $0.name == "mixtral" })
+    let roles = experts.map {
+      RoleInstance(role: .expertUp, bindings: NamePattern.Bindings(layer: 4, expert: $0))
+    }
+    var failure: Failure?
+    do throws(Failure) {
+      try roles.checkExperts(count, architecture.huggingFace)
+    } catch {
+      failure = error
+    }
+    #expect(failure?.message == message)
+    let name = named.map { "model.layers.4.block_sparse_moe.experts.\($0).w3.weight" }
+    #expect(failure?.subject == name.map { .tensor(ByteString($0)) })
+  }
 }

@@ -187,23 +187,91 @@ import Testing
     #expect(failure?.found == found)
   }
 
-  @Test(arguments: [("num_attention_heads", "3"), ("num_key_value_heads", "5")])
-  func rowsFitTheNumberOfHeads(_ key: String, _ value: String) throws {
-    let source = try changed("models/tiny-llama", key, value)
+  /// Keys that give an axis its length, and the axis by the keys that give it.
+  @Test(arguments: [
+    ("models/tiny-llama", "num_attention_heads", "num_key_value_heads × head_dim"),
+    ("models/tiny-llama", "num_key_value_heads", "num_key_value_heads × head_dim"),
+    ("models/tiny-llama", "vocab_size", "vocab_size"),
+    ("models/seeded/qwen2", "hidden_size", "hidden_size"),
+    ("models/seeded/qwen2", "intermediate_size", "intermediate_size"),
+    ("models/seeded/qwen3", "head_dim", "head_dim"),
+    ("models/seeded/mixtral", "num_local_experts", "num_local_experts"),
+    ("models/seeded/mixtral", "intermediate_size", "intermediate_size"),
+    ("models/seeded/qwen3moe", "moe_intermediate_size", "moe_intermediate_size"),
+    ("models/seeded/bert", "max_position_embeddings", "max_position_embeddings"),
+    ("models/seeded/bert", "type_vocab_size", "type_vocab_size"),
+    ("models/seeded/bert", "intermediate_size", "intermediate_size"),
+    ("models/seeded/gpt2", "n_positions", "n_positions"),
+    ("models/seeded/gpt2", "n_embd", "3 × n_embd"),
+    ("models/tiny-deepseek-v3", "n_routed_experts", "n_routed_experts"),
+    ("models/tiny-deepseek-v3", "n_shared_experts", "n_shared_experts × moe_intermediate_size"),
+    ("models/tiny-deepseek-v3", "kv_lora_rank", "kv_lora_rank"),
+    ("models/tiny-deepseek-v3", "q_lora_rank", "q_lora_rank"),
+    (
+      "models/tiny-deepseek-v3", "qk_nope_head_dim",
+      "num_attention_heads × (qk_nope_head_dim + v_head_dim)"
+    ),
+    ("models/tiny-deepseek-v3", "qk_rope_head_dim", "(kv_lora_rank + qk_rope_head_dim)"),
+    (
+      "models/tiny-deepseek-v3", "v_head_dim",
+      "num_attention_heads × (qk_nope_head_dim + v_head_dim)"
+    ),
+  ])
+  func shapesAreThoseOfTheConfig(_ model: String, _ key: String, _ axis: String) throws {
+    let config = try Checkpoint.open(fixture(model)).config
+    let value = try #require(config?[ByteString(key)]?.integer)
+    let source = try changed(model, key, "\(2 * value)")
+    for target in model.hasSuffix("bert") || model.hasSuffix("gpt2")
+      ? ["gguf"] : ["gguf", "ascend-910c"]
+    {
+      let request = ConversionRequest(
+        target: try Target.named(target), destination: "out", jobs: 1)
+      let failure = #expect(throws: Failure.self) { try Plan(converting: source, request) }
+      #expect(failure?.message.hasPrefix("the shape is not what the config says of") == true)
+      #expect(failure?.kind == .badInput)
+      let axes = failure?.expected?.dropFirst().prefix { $0 != "]" }
+      #expect(
+        axes?.components(separatedBy: ", ").contains(axis) == true, "\(failure?.expected ?? "")")
+      #expect(failure?.file?.hasSuffix(".safetensors") == true)
+    }
+  }
+
+  /// The reference takes four times the width; llama.cpp wants what the tensors have.
+  @Test func theFeedForwardLengthMayBeStated() throws {
+    let source = try changed("models/seeded/gpt2", "n_positions", "64, \"n_inner\": 12")
     let request = ConversionRequest(
       target: try Target.named("gguf"), destination: "out.gguf", jobs: 1)
     let failure = #expect(throws: Failure.self) { try Plan(converting: source, request) }
-    #expect(failure?.kind == .badInput && failure?.subject != nil)
-    #expect(failure?.file?.hasSuffix(".safetensors") == true)
+    #expect(failure?.expected == "[n_inner] = [12]")
   }
 
-  @Test func expertsAreAsManyAsTheConfigSays() throws {
-    for count in ["3", "5"] {
-      let source = try changed("models/seeded/mixtral", "num_local_experts", count)
+  @Test func expertsAreCounted() throws {
+    for (model, key) in [
+      ("models/seeded/mixtral", "num_local_experts"),
+      ("models/tiny-deepseek-v3", "n_routed_experts"),
+    ] {
+      let source = try changed(model, key, "null")
       let request = ConversionRequest(
-        target: try Target.named("gguf"), destination: "out.gguf", jobs: 1)
+        target: try Target.named("ascend-910c"), destination: "out", jobs: 1)
       let failure = #expect(throws: Failure.self) { try Plan(converting: source, request) }
-      #expect(failure?.kind == .badInput && failure?.message.contains("expert") == true)
+      #expect(failure?.subject == .key(ByteString(key)))
+      #expect(failure?.message == "the key is missing")
     }
+  }
+
+  @Test(arguments: [
+    (0, "experts from layer 0 on", "none in layer 0"),
+    (3, "layers 0 to 2 dense", "experts in layer 1"),
+  ])
+  func mixturesBeginWhereTheConfigSays(
+    _ count: Int, _ expected: String, _ found: String
+  ) throws {
+    let source = try changed("models/tiny-deepseek-v3", "first_k_dense_replace", "\(count)")
+    let request = ConversionRequest(
+      target: try Target.named("gguf"), destination: "out.gguf", jobs: 1)
+    let failure = #expect(throws: Failure.self) { try Plan(converting: source, request) }
+    #expect(failure?.subject == .key("first_k_dense_replace"))
+    #expect(failure?.expected == expected)
+    #expect(failure?.found == found)
   }
 }
