@@ -127,14 +127,9 @@ extension LikelyCauses {
   /// Bytes or nibbles in another order.
   func causeInStorage(_ suspect: Suspect, _ probe: Probe) throws(Failure) -> String? {
     let cell = Cell(suspect.encoding)
-    let count = probe.found.count / cell.elementCount
-    let start = probe.row * suspect.shape.rowLength
-    let memory = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: count * cell.byteCount, alignment: 16)
+    let memory = try cells(suspect, probe)
     defer { memory.deallocate() }
-    try comparison.converted.cells(
-      of: suspect.pair.converted, elements: start..<start + probe.found.count, into: memory)
-    for number in 0..<count {
+    for number in 0..<memory.count / cell.byteCount {
       let bytes = number * cell.byteCount..<(number + 1) * cell.byteCount
       if case .block(let type) = suspect.encoding {
         guard let codes = LikelyCauses.nibbles[type.name] else { return nil }
@@ -153,6 +148,24 @@ extension LikelyCauses {
     guard isClose(probe.expected, values, suspect.tolerance) else { return nil }
     return suspect.encoding.isBlock
       ? "the two nibbles of each byte are exchanged" : "the bytes of each element are reversed"
+  }
+
+  /// The cells that a probe was decoded from; the caller deallocates them.
+  func cells(
+    _ suspect: Suspect, _ probe: Probe
+  ) throws(Failure) -> UnsafeMutableRawBufferPointer {
+    let cell = Cell(suspect.encoding)
+    let start = probe.row * suspect.shape.rowLength
+    let memory = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: probe.found.count / cell.elementCount * cell.byteCount, alignment: 16)
+    do throws(Failure) {
+      try comparison.converted.cells(
+        of: suspect.pair.converted, elements: start..<start + probe.found.count, into: memory)
+    } catch {
+      memory.deallocate()
+      throw error
+    }
+    return memory
   }
 
   /// The bytes of a block that hold two codes each.

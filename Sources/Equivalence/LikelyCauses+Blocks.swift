@@ -72,17 +72,12 @@ extension LikelyCauses {
   private func groups(_ suspect: Suspect, _ probe: Probe) throws(Failure) -> Groups? {
     guard case .blocks(let law) = suspect.pair.law, let grid = law.scalar?.grid else { return nil }
     let cell = Cell(suspect.encoding)
-    let count = probe.found.count / cell.elementCount
-    let start = probe.row * suspect.shape.rowLength
-    let memory = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: count * cell.byteCount, alignment: 16)
+    let memory = try cells(suspect, probe)
     defer { memory.deallocate() }
-    try comparison.converted.cells(
-      of: suspect.pair.converted, elements: start..<start + probe.found.count, into: memory)
     let block = ScalarBlock(grid)
     defer { block.deallocate() }
     var groups = Groups(grid: grid, probe: probe)
-    for number in 0..<count {
+    for number in 0..<memory.count / cell.byteCount {
       // A probe holds at least one block, so there is a base address.
       grid.read(UnsafeRawPointer(memory.baseAddress! + number * cell.byteCount), block)
       for index in 0..<cell.elementCount {
