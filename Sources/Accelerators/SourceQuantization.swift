@@ -125,7 +125,7 @@ public struct SourceQuantization: Sendable {
     guard numbers.count == 2, numbers.allSatisfy({ (1...(1 << 20)).contains($0) }) else {
       throw Failure(
         .badInput, "the block size is not usable", file: file, subject: .key("weight_block_size"),
-        expected: "two numbers from 1 to \(1 << 20)", found: "\(numbers)")
+        expected: "two numbers from 1 to \(1 << 20)", found: size.summary)
     }
     return .blocks(numbers[0], numbers[1])
   }

@@ -143,7 +143,7 @@ extension [Hyperparameter] {
           throw Failure(
             .badInput, "the function of the router is unknown", file: config.file,
             subject: .key("scoring_func"), expected: functions.joined(separator: " or "),
-            found: "\(stated.string ?? "another value")")
+            found: stated.summary)
         }
         return .uint32(UInt32(number + 1))  // two functions
       },

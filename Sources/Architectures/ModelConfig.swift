@@ -118,18 +118,3 @@ public struct ModelConfig: Sendable {
       expected: expected, found: value.summary)
   }
 }
-
-extension JSON {
-  /// The value in a few words, for messages.
-  fileprivate var summary: String {
-    switch self {
-    case .null: "null"
-    case .bool(let value): "\(value)"
-    case .integer(let value): "\(value)"
-    case .number(let value): "\(value)"
-    case .string(let value): "'\(value)'"
-    case .array(let values): "an array of \(values.count)"
-    case .object: "an object"
-    }
-  }
-}

@@ -15,6 +15,22 @@ extension JSON {
     return .object(object)
   }
 
+  /// The value in a few words, for messages.
+  public var summary: String {
+    switch self {
+    case .null: "null"
+    case .bool(let value): "\(value)"
+    case .integer(let value): "\(value)"
+    case .number(let value): "\(value)"
+    case .string(let text):
+      text.utf8.count <= 60 ? "'\(text)'" : "a text of \(text.utf8.count) bytes"
+    case .array(let values):
+      values.count <= 8
+        ? "[\(values.map(\.summary).joined(separator: ", "))]" : "an array of \(values.count)"
+    case .object(let object): "an object of \(object.members.count)"
+    }
+  }
+
   /// The value as text with sorted keys: equal values give equal bytes. Objects and arrays of
   /// objects take a line for each member, other arrays stand on one line.
   public var sortedText: [UInt8] {

@@ -12,14 +12,14 @@ extension Expectation {
     ) {
       report.findings.append(
         Finding(
-          .config, .key(key), holds ? .pass : .fail, measured: value.map(summary) ?? "nothing",
+          .config, .key(key), holds ? .pass : .fail, measured: value.map(\.summary) ?? "nothing",
           bound: bound, likelyCause: holds ? nil : cause))
     }
     for need in description.needs {
       let value = description.statements[need.key]
       let holds = value.map { isSameJSON($0, need.value) } ?? (need.otherwise == nil)
       add(
-        need.key, holds, value, summary(need.value),
+        need.key, holds, value, need.value.summary,
         value == nil ? need.otherwise.map { "the runtime would take \($0)" } : nil)
     }
     if let value = description.statements["model_quant_type"] {

@@ -63,7 +63,7 @@ extension Expectation {
       report.findings.append(
         Finding(
           .config, .key(member.key), isSame ? .pass : .fail,
-          measured: value.map(summary) ?? "nothing", bound: summary(member.value)))
+          measured: value.map(\.summary) ?? "nothing", bound: member.value.summary))
     }
     for member in found.members
     where expected[member.key] == nil && !Expectation.freeKeys.contains(member.key)
@@ -71,7 +71,7 @@ extension Expectation {
     {
       report.findings.append(
         Finding(
-          .config, .key(member.key), .fail, measured: summary(member.value),
+          .config, .key(member.key), .fail, measured: member.value.summary,
           bound: "nothing: the source does not have it", likelyCause: "the key was added"))
     }
   }
@@ -90,7 +90,7 @@ extension Expectation {
     report.findings.append(
       Finding(
         .config, .key("quantization_config"), isRight ? .pass : .fail,
-        measured: found.map(summary) ?? "nothing",
+        measured: found.map(\.summary) ?? "nothing",
         bound: makesCodes ? "fp8 in blocks of 128 × 128" : "nothing",
         likelyCause: isRight
           ? nil
@@ -113,20 +113,5 @@ func isSameJSON(_ a: JSON, _ b: JSON) -> Bool {
   default:
     if let x = a.double, let y = b.double { return x == y }
     return a == b
-  }
-}
-
-/// A value in a few words.
-func summary(_ value: JSON) -> String {
-  switch value {
-  case .null: "null"
-  case .bool(let value): "\(value)"
-  case .integer(let value): "\(value)"
-  case .number(let value): "\(value)"
-  case .string(let text): text.utf8.count <= 60 ? "'\(text)'" : "a text of \(text.utf8.count) bytes"
-  case .array(let values):
-    values.count <= 8
-      ? "[\(values.map(summary).joined(separator: ", "))]" : "an array of \(values.count)"
-  case .object(let object): "an object of \(object.members.count)"
   }
 }

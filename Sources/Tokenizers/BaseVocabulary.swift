@@ -83,7 +83,7 @@ struct BaseVocabulary {
     guard let members = vocabulary.object?.members else {
       throw files.failure(
         "the vocabulary is not usable", in: file, "vocab", expected: "an object of tokens with ids",
-        found: "another value")
+        found: vocabulary.summary)
     }
     ids.reserveCapacity(members.count)
     for member in members {
@@ -103,7 +103,7 @@ extension TokenizerFiles {
       throw failure(
         "the id of the token is not usable", in: file, token,
         expected: "a number from 0 to \(TokenizerFiles.tokenLimit - 1)",
-        found: value?.integer.map(String.init) ?? "another value")
+        found: value?.summary ?? "nothing")
     }
     return id
   }

@@ -20,7 +20,7 @@ struct Merges {
       guard let (left, right) = merge.mergePair else {
         throw files.failure(
           "a merge is not usable", in: TokenizerFiles.definitionName, "model.merges",
-          expected: "two tokens", found: "another value at rank \(rank)")
+          expected: "two tokens", found: "\(merge.summary) at rank \(rank)")
       }
       for token in [left, right, Merges.merged(left, right, files)] where base[token] == nil {
         throw files.failure(

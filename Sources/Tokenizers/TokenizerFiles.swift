@@ -68,7 +68,7 @@ struct TokenizerFiles {
     guard let count = value.integer, (0...limit).contains(count) else {
       throw failure(
         "the value is not usable", in: "config.json", key, expected: "a number from 0 to \(limit)",
-        found: value.integer.map(String.init) ?? "another value")
+        found: value.summary)
     }
     return count
   }

@@ -48,6 +48,18 @@ import Testing
     #expect(found.scaleTensors == [0])
   }
 
+  @Test(arguments: [
+    ("[2, 4.5]", "[2, 4.5]"), ("[2]", "[2]"), ("[0, 4]", "[0, 4]"), (#"["2", 4]"#, "['2', 4]"),
+    ("128", "128"),
+  ])
+  func blocksHaveTwoLengths(_ size: String, _ found: String) throws {
+    let config = SourceQuantizationTests.blocks.replacing("[2,4]", with: size)
+    let source = try checkpoint(config, [("a.weight", SourceQuantizationTests.codes)])
+    let failure = #expect(throws: Failure.self) { try SourceQuantization(of: source) }
+    #expect(failure?.subject == .key("weight_block_size"))
+    #expect(failure?.found == found)
+  }
+
   @Test(arguments: [[5, 1], [5]])
   func channelsMayLackTheirLastAxis(_ axes: [Int]) throws {
     let source = try checkpoint(

@@ -100,6 +100,21 @@ import WeightFormats
     #expect(failure?.found == row.found)
   }
 
+  @Test(arguments: [
+    (#"{}"#, nil, "no members"), (#"{"a": {"min": 2, "max": -1}}"#, "a", "min 2, max -1"),
+    (#"{"a": {"max": "1"}}"#, "a", "min none, max '1'"), (#"{"a": 7}"#, "a", "min none, max none"),
+    (#"{"a": {"min": 0, "max": 1e400}}"#, "a", "min 0, max inf"),
+  ])
+  func refusesOtherRanges(_ text: String, _ key: String?, _ found: String) throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/calibration.json"
+    try save(Array(text.utf8), to: path)
+    let failure = #expect(throws: Failure.self) { try Calibration(path: path) }
+    #expect(failure?.kind == .badInput && failure?.file == path)
+    #expect(failure?.subject == key.map { .key(ByteString($0)) })
+    #expect(failure?.found == found)
+  }
+
   /// A range of inputs so narrow that no I32 holds the bias is refused, or saturates in both.
   @Test func aBiasBeyondI32IsRefused() throws {
     let scratch = try Scratch()

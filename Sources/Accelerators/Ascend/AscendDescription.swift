@@ -107,7 +107,7 @@ public struct AscendDescription: Sendable {
       Failure(
         .badInput, message, file: folder.path(of: fileName), subject: .key(key),
         expected: expected,
-        found: value.string.map { "'\($0)'" } ?? value.integer.map(String.init) ?? "another value")
+        found: value.summary)
     }
     guard let object = json.object else {
       throw Failure(

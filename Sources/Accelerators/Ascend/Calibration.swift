@@ -43,11 +43,20 @@ public struct Calibration: Sendable {
       guard let least = member.value["min"]?.double, let greatest = member.value["max"]?.double,
         let input = InputQuantization(least: Float(least), greatest: Float(greatest))
       else {
+        let found = (["min", "max"] as [ByteString]).map { key in
+          "\(key) \(member.value[key]?.summary ?? "none")"
+        }
         throw Failure(
           .badInput, "the range of inputs is not usable", file: path, subject: .key(member.key),
-          expected: "the numbers min and max in ascending order", found: "other values")
+          expected: "the numbers min and max in ascending order",
+          found: found.joined(separator: ", "))
       }
       inputs[member.key] = input
+    }
+    guard !inputs.isEmpty else {
+      throw Failure(
+        .badInput, "there is no calibration in the file", file: path,
+        expected: "{\"min\": …, \"max\": …} by the names of layers", found: "no members")
     }
     self.inputs = inputs
     caches = [:]
