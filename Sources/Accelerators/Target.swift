@@ -94,8 +94,13 @@ public struct Target: Sendable {
   public func scheme(named name: String?) throws(Failure) -> Scheme {
     guard let name else { return defaultScheme }
     let aliases = self.name.isAscend ? AscendScheme.aliases : GGUFMix.aliases
-    let spelling = canonicalSpelling(aliases[name.lowercased()] ?? name)
-    guard let scheme = schemes.first(where: { canonicalSpelling($0.name) == spelling }) else {
+    let spelling = canonicalSpelling(name)
+    let alias = aliases.first { canonicalSpelling($0.key) == spelling }?.value
+    guard
+      let scheme = schemes.first(where: {
+        canonicalSpelling($0.name) == alias.map(canonicalSpelling) ?? spelling
+      })
+    else {
       throw Failure(
         .usage, "the target '\(self.spelling)' has no such scheme",
         expected: "one of " + schemes.map(\.name).joined(separator: ", "), found: "'\(name)'")

@@ -47,6 +47,14 @@ import Testing
     #expect(compared > 45)
   }
 
+  @Test(arguments: [
+    ("gguf", "q4_k", "q4_k_m"), ("gguf", "Q4-K", "q4_k_m"), ("gguf", "Q4-K-S", "q4_k_s"),
+    ("ascend-910c", "w4a8-dynamic", "w4a8"), ("ascend-910c", "W4A8_DYNAMIC", "w4a8"),
+  ])
+  func schemesHaveOtherSpellings(_ target: String, _ name: String, _ scheme: String) throws {
+    #expect(try Target.named(target).scheme(named: name).name == scheme)
+  }
+
   /// `q4_k*3 q6_k` as four types.
   private func expand(_ runs: String) -> [String] {
     runs.split(separator: " ").flatMap { run in
