@@ -11,6 +11,8 @@ struct RowQuantizer {
   /// The place of the first element that is given.
   /// - Units: elements of the tensor.
   let start: Int
+  /// The tensor in which elements are counted, where it is not the source's; for messages.
+  var name: ByteString?
 
   /// Encodes whole rows with the importance of their matrix.
   ///
@@ -60,7 +62,7 @@ struct RowQuantizer {
     }
   }
 
-  /// `[2, 0, 17]`: the indices of an element.
+  /// `[2, 0, 17]`: the indices of an element, and the tensor where it is not the source's.
   private func place(_ position: Int) -> String {
     var rest = start + position
     var indices: [Int] = []
@@ -68,7 +70,8 @@ struct RowQuantizer {
       indices.append(rest % axis)
       rest /= axis
     }
-    return Shape(indices.reversed()).description
+    let place = Shape(indices.reversed()).description
+    return name.map { "\(place) of '\($0)'" } ?? place
   }
 }
 

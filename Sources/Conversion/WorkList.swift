@@ -1,6 +1,7 @@
 import ByteIO
 import GraphRewriting
 import TensorTypes
+import WeightFormats
 
 /// All units of a plan by number.
 struct WorkList: Sendable {
@@ -59,14 +60,19 @@ struct WorkList: Sendable {
       let rows = RowQuantizer(
         type: tensor.type, importance: tensor.importance, search: plan.search,
         refuses: !plan.allowsNonfinite,
-        start: first.start / encoding.unitByteCount * encoding.unitElementCount + unit.start)
+        start: first.start / encoding.unitByteCount * encoding.unitElementCount + unit.start,
+        name: tensor.name == plan.origin(of: piece)?.name ? nil : tensor.name)
       let produced = try piece.produce(unit, from: plan.source, rows, buffers)
       let (bytes, offset) = piece.arranged(produced, at: unit.start.bytes(encoding), buffers)
       try outputs[tensor.file].write(
         bytes, at: tensor.offset + first.start + offset, staging: buffers.staging)
       return bytes.count
     } catch {
-      throw error.located(subject: .tensor(tensor.name))
+      guard error.kind == .badInput, let origin = plan.origin(of: piece) else {
+        throw error.located(subject: .tensor(tensor.name))
+      }
+      throw error.located(
+        file: plan.source.files[origin.file].source.name, subject: .tensor(origin.name))
     }
   }
 
@@ -103,5 +109,13 @@ struct WorkList: Sendable {
       if runs[middle].firstUnit <= unit { low = middle } else { high = middle }
     }
     return low
+  }
+}
+
+extension Plan {
+  /// The source tensor that a piece reads; nil for what comes from no tensor.
+  fileprivate func origin(of piece: Piece) -> Checkpoint.Tensor? {
+    guard case .view(let view) = piece.origin else { return nil }
+    return source.tensors[view.source]
   }
 }
