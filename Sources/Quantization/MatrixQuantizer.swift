@@ -36,7 +36,9 @@ public struct MatrixQuantizer: Sendable {
   }
 
   /// - Units: bytes of memory beside the codes that quantizing takes.
-  public var scratchByteCount: Int { scheme.code == .int4 ? 4 * columnCount : 0 }
+  public var scratchByteCount: Int {
+    scheme.code == .int4 ? 6 * columnCount + 4 * Int(PORT_SEARCH_PADDING) : 0
+  }
 
   /// Quantizes `rowCount` rows, a multiple of `scheme.rowMultiple` unless they are the last.
   ///
@@ -169,14 +171,16 @@ public struct MatrixQuantizer: Sendable {
     _ sums: (to: UnsafeMutablePointer<Int64>, slices: Int)?, _ scratch: UnsafeMutableRawPointer,
     _ isFinite: inout Bool
   ) {
-    let rows = scratch.assumingMemoryBound(to: Int8.self)
+    let magnitudes = scratch.assumingMemoryBound(to: UInt32.self)
+    let rows = (scratch + 4 * (columnCount + Int(PORT_SEARCH_PADDING)))
+      .assumingMemoryBound(to: Int8.self)
     let packed = codes.assumingMemoryBound(to: UInt8.self)
     for pair in 0..<rowCount / 2 {
       for half in 0..<2 {
         let row = 2 * pair + half
         scales[row] = search(
-          values + row * columnCount, limit, least, rows + half * columnCount,
-          rows + (2 + half) * columnCount, &isFinite)
+          values + row * columnCount, limit, least, rows + half * columnCount, magnitudes,
+          &isFinite)
         if let sums { add(rows + half * columnCount, row, sums) }
       }
       for column in 0..<columnCount {
@@ -190,25 +194,18 @@ public struct MatrixQuantizer: Sendable {
   /// The scale with the least square error that the rounds come by; its codes are left in `codes`.
   private func search(
     _ row: UnsafePointer<Float>, _ limit: Float, _ least: Float,
-    _ codes: UnsafeMutablePointer<Int8>,
-    _ previous: UnsafeMutablePointer<Int8>, _ isFinite: inout Bool
+    _ codes: UnsafeMutablePointer<Int8>, _ magnitudes: UnsafeMutablePointer<UInt32>,
+    _ isFinite: inout Bool
   ) -> Float {
-    let table = kernels.matrix
-    var best = scale(greatest(row, columnCount, &isFinite), limit, least)
-    table.f32_to_integers(row, best, Int32(limit), codes, columnCount)
-    var bestError = table.square_error(row, best, codes, columnCount)
-    for _ in 0..<50 {
-      let next = table.best_scale(row, codes, columnCount)
-      guard next > 0 else { break }
-      previous.update(from: codes, count: columnCount)
-      table.f32_to_integers(row, next, Int32(limit), codes, columnCount)
-      let error = table.square_error(row, next, codes, columnCount)
-      if error < bestError { (best, bestError) = (next, error) }
-      let isSettled = UnsafeRawBufferPointer(start: codes, count: columnCount)
-        .elementsEqual(UnsafeRawBufferPointer(start: previous, count: columnCount))
-      if isSettled { break }
+    var isRowFinite = true
+    let most = greatest(row, columnCount, &isRowFinite)
+    var best = scale(most, limit, least)
+    isFinite = isFinite && isRowFinite
+    // Nothing is better than another where sums are not finite, or all codes are 0.
+    if isRowFinite, most > 0 {
+      best = port_searched_scale(row, columnCount, most, best, magnitudes)
     }
-    table.f32_to_integers(row, best, Int32(limit), codes, columnCount)
+    kernels.matrix.f32_to_integers(row, best, Int32(limit), codes, columnCount)
     return best
   }
 

@@ -110,6 +110,64 @@ import Testing
     }
   }
 
+  /// Rows of 40 to 3000 values: normal and with outliers, multiples of half a step, so that
+  /// quotients lie on the border of two codes, and some of one sign or with many zeros.
+  private func searchedRow(_ number: Int, _ random: inout Generator) -> [Float] {
+    let count = 40 + number * 37 % 2961
+    let unit = Float(sign: .plus, exponent: number % 60 - 20, significand: 1)
+    return (0..<count).map { _ in
+      let sum = (0..<6).reduce(Float(0)) { sum, _ in
+        sum + Float(Int32(truncatingIfNeeded: random.next())) * 0x1p-31
+      }
+      switch number % 5 {
+      case 0: return sum * unit
+      case 1: return (sum * 8).rounded() / 2 * unit
+      case 2: return sum * sum * sum * sum.magnitude * unit
+      case 3: return sum < 0 ? 0 : -sum * unit
+      default: return (sum.magnitude * 5).rounded() / 4 * unit
+      }
+    }
+  }
+
+  /// The scale of each row is that of the definition, taken step by step.
+  @Test func theSearchFollowsTheDefinition() {
+    var random = Generator(state: 8)
+    var equal = 0
+    for number in 0..<150 {
+      let row = searchedRow(number, &random)
+      func codes(_ scale: Float) -> [Double] {
+        row.map { Double(min(max(($0 / scale).rounded(.toNearestOrEven), -8), 7)) }
+      }
+      func error(_ scale: Float, _ codes: [Double]) -> Double {
+        zip(row, codes).reduce(0) { sum, pair in
+          let difference = Double(pair.0) - Double(scale) * pair.1
+          return sum + difference * difference
+        }
+      }
+      var scale = max(row.map(\.magnitude).max()! / 7, 0x1p-23)
+      var last = codes(scale)
+      var best = (scale: scale, error: error(scale, last))
+      for _ in 0..<50 {
+        let square = last.reduce(0) { $0 + $1 * $1 }
+        guard square > 0 else { break }
+        scale = Float(zip(row, last).reduce(0) { $0 + Double($1.0) * $1.1 } / square)
+        let next = codes(scale)
+        let own = error(scale, next)
+        if own < best.error { best = (scale, own) }
+        if next == last { break }
+        last = next
+      }
+      let found = found(.int4Channel, row + row, [2, row.count], on: .best).scales
+      for place in [0, 4] {
+        let own = found.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: place, as: Float.self) }
+        if own == best.scale { equal += 1 }
+        // The order of sums may decide between two scales that are alike.
+        #expect(error(own, codes(own)) <= best.error * (1 + 1e-12), "row \(number)")
+      }
+    }
+    #expect(equal >= 298)
+  }
+
   @Test(arguments: QuantScheme.all, [Float.nan, .infinity, -.infinity])
   func valuesThatAreNotFiniteAreFound(_ scheme: QuantScheme, _ value: Float) {
     var values = values(4, 64, seed: 7)

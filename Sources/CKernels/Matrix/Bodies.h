@@ -107,53 +107,6 @@ PATH static int64_t body_sum(const int8_t *restrict codes, size_t count) {
   return total;
 }
 
-#define LANES 8
-
-PATH static inline double sum_of_lanes(const double *lanes) {
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6]))
-    + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
-}
-
-PATH static float body_best_scale(
-  const float *restrict values, const int8_t *restrict codes, size_t count
-) {
-  double products[LANES] = {0};
-  double squares[LANES] = {0};
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) {
-    for (size_t lane = 0; lane < LANES; lane++) {
-      double code = codes[i + lane];
-      products[lane] += values[i + lane] * code;
-      squares[lane] += code * code;
-    }
-  }
-  for (; i < count; i++) {
-    double code = codes[i];
-    products[i % LANES] += values[i] * code;
-    squares[i % LANES] += code * code;
-  }
-  double square = sum_of_lanes(squares);
-  return square > 0 ? (float)(sum_of_lanes(products) / square) : 0;
-}
-
-PATH static double body_square_error(
-  const float *restrict values, float scale, const int8_t *restrict codes, size_t count
-) {
-  double squares[LANES] = {0};
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) {
-    for (size_t lane = 0; lane < LANES; lane++) {
-      double difference = values[i + lane] - (double)scale * codes[i + lane];
-      squares[lane] += difference * difference;
-    }
-  }
-  for (; i < count; i++) {
-    double difference = values[i] - (double)scale * codes[i];
-    squares[i % LANES] += difference * difference;
-  }
-  return sum_of_lanes(squares);
-}
-
 // A magnitude rounded half up to `bits` of fraction at its own exponent, which is at least `least`.
 PATH static inline float rounded_at_own_exponent(float magnitude, int32_t bits, int32_t least) {
   int32_t own = (int32_t)(bits_of(magnitude) >> 23) - 127;

@@ -14,8 +14,6 @@ const struct port_matrix_kernels TABLE = {
   .f32_to_integers = F32_TO_INTEGERS,
   .f32_to_scaled_f8e4m3 = body_f32_to_scaled_f8e4m3,
   .sum = body_sum,
-  .best_scale = body_best_scale,
-  .square_error = body_square_error,
   .f32_to_mxfp8 = body_f32_to_mxfp8,
   .f32_to_mxfp4 = body_f32_to_mxfp4,
 };

@@ -26,16 +26,22 @@ struct port_matrix_kernels {
   void (*f32_to_scaled_f8e4m3)(const float *values, float scale, uint8_t *codes, size_t count);
   /// Σ codes[i].
   int64_t (*sum)(const int8_t *codes, size_t count);
-  /// Σ values[i] · codes[i] over Σ codes[i]², the scale with the least square error for the codes;
-  /// 0 when all codes are 0. Sums are in F64, in 8 lanes.
-  float (*best_scale)(const float *values, const int8_t *codes, size_t count);
-  /// Σ (values[i] − scale · codes[i])² in F64, in 8 lanes.
-  double (*square_error)(
-    const float *values, float scale, const int8_t *codes, size_t count);
   /// Codes of one group that shares the scale 2^exponent, halves away from zero, saturating.
   void (*f32_to_mxfp8)(const float *values, int32_t exponent, uint8_t *codes, size_t count);
   /// The same in E2M1, two codes a byte, the first in the low nibble; `count` is even.
   void (*f32_to_mxfp4)(const float *values, int32_t exponent, uint8_t *codes, size_t count);
 };
+
+/// Magnitudes that a search has room for beside those of the row.
+enum { PORT_SEARCH_PADDING = 16 };
+
+/// The scale with the least square error that is met on the way from `first`, always to the best
+/// scale for the codes of the last one, in at most 50 steps. Codes are values[i] / scale, rounded
+/// half to even, within −8 and 7; sums are in F64. The same on every path.
+///
+/// `greatest` is the greatest magnitude, finite and not 0; there is room for `count` magnitudes and
+/// the padding.
+float port_searched_scale(
+  const float *values, size_t count, float greatest, float first, uint32_t *magnitudes);
 
 #endif
