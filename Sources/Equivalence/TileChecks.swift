@@ -83,12 +83,12 @@ struct TileExpectation: Sendable {
   /// Compares bit for bit.
   func checkValues(
     _ request: VerificationRequest, _ isCancelled: @escaping @Sendable () -> Bool,
-    into report: inout VerificationReport
+    _ progress: @escaping @Sendable (Int) -> Void, into report: inout VerificationReport
   ) throws(Failure) {
     let comparison = Comparison(
       evaluation: Evaluation(graph, source: CheckpointTensors(checkpoint: converted)),
       converted: CheckpointTensors(checkpoint: tiled), request: request, isCancelled: isCancelled,
-      progress: { _ in })
+      progress: progress)
     let pairs = tensors.compactMap { tensor -> Comparison.Pair? in
       guard let number = tiled.position(of: tensor.name),
         tiled.tensors[number].type == graph[tensor.node].type

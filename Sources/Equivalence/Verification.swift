@@ -33,13 +33,15 @@ public enum Verification {
     // Samples are for answers in seconds, and a model cannot run on a sample of its weights.
     let deepest = request.level ?? (request.sample == .all ? .logits : .operators)
     if deepest >= .values {
+      let total = converted.payloadByteCount + (tiles?.tiled.payloadByteCount ?? 0)
+      let advance: @Sendable (Int) -> Void = { progress(.compared(byteCount: $0, of: total)) }
       let comparison = Comparison(
         evaluation: Evaluation(
           expectation.graph, source: CheckpointTensors(checkpoint: source)),
         converted: CheckpointTensors(checkpoint: converted), request: request,
-        isCancelled: isCancelled, progress: { progress(.compared(byteCount: $0)) })
+        isCancelled: isCancelled, progress: advance)
       try expectation.checkValues(comparison, into: &report)
-      try tiles?.checkValues(request, isCancelled, into: &report)
+      try tiles?.checkValues(request, isCancelled, advance, into: &report)
       report.close(.values)
     }
     var isComplete = true
@@ -67,7 +69,7 @@ public enum Verification {
 /// What a verification has done since it last said so; its levels follow one another.
 public enum VerificationProgress: Sendable, Hashable {
   /// So many bytes of the converted checkpoint have been compared.
-  case compared(byteCount: Int)
+  case compared(byteCount: Int, of: Int)
   /// So many tensors have multiplied probes.
   case multiplied(tensorCount: Int, of: Int)
   /// So many layers of the models have run.

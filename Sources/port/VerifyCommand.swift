@@ -107,7 +107,7 @@ extension VerificationRequest {
       isCancelled: { cancellation.isCancelled },
       progress: { progress in
         switch progress {
-        case .compared(let byteCount): meter.advance(byteCount)
+        case .compared(let byteCount, let total): meter.advance(byteCount, .bytes, of: total)
         case .multiplied(let count, let total): meter.advance(count, .tensors, of: total)
         case .ran(let count, let total): meter.advance(count, .layers, of: total)
         }

@@ -2,6 +2,7 @@ import Accelerators
 import ByteIO
 import Conversion
 import Foundation
+import Synchronization
 import TensorTypes
 import Testing
 import WeightFormats
@@ -47,6 +48,23 @@ import WeightFormats
     #expect(tiled.type.encoding == plain.type.encoding)
     #expect(tiles.metadata[TileFolderTests.weight]?.string?.text == "\(plain.type.shape)")
     #expect(!tiles.tensors.contains { $0.name.hasSuffix("kv_b_proj.weight") })
+  }
+
+  @Test func progressCountsThemToo() throws {
+    let scratch = try Scratch()
+    let folder = try convert(scratch)
+    let total =
+      try Checkpoint.open(folder).payloadByteCount
+      + Checkpoint.open(folder + "/nz").payloadByteCount
+    let done = Mutex(0)
+    _ = try Verification.run(
+      source: Checkpoint.open(AscendFolderTests.trained), converted: Checkpoint.open(folder),
+      VerificationRequest(level: .values, jobs: 2),
+      progress: { progress in
+        guard case .compared(let count, total) = progress else { return }
+        done.withLock { $0 += count }
+      })
+    #expect(done.withLock { $0 } == total)
   }
 
   /// The tensors as they are do not depend on what lies beside them.

@@ -131,7 +131,9 @@ import WeightFormats
     var (bytes, tensors, layers) = (0, 0, 0)
     for progress in all.withLock({ $0 }) {
       switch progress {
-      case .compared(let count): bytes += count
+      case .compared(let count, let total):
+        bytes += count
+        #expect(total == checkpoint.payloadByteCount)
       case .multiplied(let count, let total):
         tensors += count
         #expect(total == checkpoint.tensors.count)
