@@ -127,7 +127,7 @@ extension ModelGraph {
   ) throws(Failure) {
     let row = architecture.ownHyperparameters.first { $0.key == "leading_dense_block_count" }
     guard let row, let key = row.configKey, let count = try row.value(config)?.integer,
-      try config.count("moe_layer_freq") ?? 1 == 1
+      [nil, .null, .integer(1)].contains(config.json["moe_layer_freq"])
     else { return }
     for case let role? in roles {
       guard let layer = role.bindings.layer, layer < layerCount,
