@@ -207,8 +207,8 @@ extension Architecture {
       return HeadCounts(query: query, keyValue: try keyValueHeadCount(config))
     }
     return HeadCounts(
-      query: query, keyValue: try config.count("num_key_value_heads") ?? query,
-      latent: try config.latentHeads)
+      // All share the latent, whatever the config says of their number.
+      query: query, keyValue: query, latent: try config.latentHeads)
   }
 
   /// The heads that a GGUF file's metadata states; nil when it states none.

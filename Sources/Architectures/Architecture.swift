@@ -21,6 +21,8 @@ public struct Architecture: Sendable {
   /// The order of experts' rows is the order in which stacked tensors are written.
   public let mappings: [Mapping]
   public let drops: [Drop]
+  /// Other spellings of published names.
+  public let spellings: [Dialect.Spelling]
   /// The keys that the reference writes before `general.file_type`, in its order.
   public let hyperparameters: [Hyperparameter]
   /// The keys after it.
@@ -45,7 +47,8 @@ public struct Architecture: Sendable {
     name: String, identifiers: [String], modelType: String? = nil,
     impliedConfig: [(key: ByteString, value: JSON)] = [], ggufName: String,
     prefixes: [String] = [""],
-    mappings: [Mapping], drops: [Drop] = [], hyperparameters: [Hyperparameter],
+    mappings: [Mapping], drops: [Drop] = [], spellings: [Dialect.Spelling] = [],
+    hyperparameters: [Hyperparameter],
     ownHyperparameters: [Hyperparameter] = [],
     tokenizer: TokenizerFamily, interleavesRoPE: Bool = false, pools: Bool = false,
     literals:
@@ -63,6 +66,7 @@ public struct Architecture: Sendable {
     self.prefixes = prefixes
     self.mappings = mappings
     self.drops = drops
+    self.spellings = spellings
     self.hyperparameters = hyperparameters
     self.ownHyperparameters = ownHyperparameters
     self.tokenizer = tokenizer
@@ -95,6 +99,6 @@ public struct Architecture: Sendable {
 
   /// The names and forms of Hugging Face checkpoints.
   public var huggingFace: Dialect {
-    Dialect(prefixes: prefixes, mappings: mappings, drops: drops)
+    Dialect(prefixes: prefixes, mappings: mappings, drops: drops, spellings: spellings)
   }
 }

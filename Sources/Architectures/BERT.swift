@@ -33,6 +33,8 @@ extension Architecture {
         because: "the runtime has no masked-language head"),
       Drop("cls.seq_relationship.{p}", because: "the runtime has no next-sentence head"),
     ],
+    // The names of the first releases.
+    spellings: [.ending(".gamma", meaning: ".weight"), .ending(".beta", meaning: ".bias")],
     hyperparameters: [
       .required("block_count", "num_hidden_layers"),
       .count("context_length", "max_position_embeddings", default: 512),

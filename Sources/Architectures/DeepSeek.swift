@@ -1,3 +1,4 @@
+import ByteIO
 import TensorTypes
 
 extension Architecture {
@@ -9,7 +10,8 @@ extension Architecture {
     mappings: deepseekMappings,
     drops: decoderDrops,
     hyperparameters: .deepseek(
-      context: 2048, group: nil, chosenGroups: nil, givesHeadLength: true),
+      context: 2048, experts: ("num_experts", 64), group: nil, chosenGroups: nil, scoring: nil,
+      givesHeadLength: true),
     ownHyperparameters: deepseekHyperparameters(
       dense: 0, shared: 2, weight: 1407, factor: 1, normalises: false),
     tokenizer: .byteLevelBPE,
@@ -24,7 +26,8 @@ extension Architecture {
     mappings: deepseekMappings,
     drops: decoderDrops,
     hyperparameters: .deepseek(
-      context: 4096, group: 8, chosenGroups: 4, givesHeadLength: true),
+      context: 4096, experts: ("num_local_experts", 256), group: 8, chosenGroups: 4,
+      scoring: "sigmoid", givesHeadLength: true),
     ownHyperparameters: deepseekHyperparameters(
       dense: 3, shared: 1, weight: 2048, factor: 2.5, normalises: true),
     tokenizer: .byteLevelBPE,
@@ -38,7 +41,8 @@ extension Architecture {
     mappings: deepseekMappings,
     drops: decoderDrops,
     hyperparameters: .deepseek(
-      context: 131_072, group: nil, chosenGroups: nil, givesHeadLength: false),
+      context: 131_072, experts: ("num_local_experts", nil), group: nil, chosenGroups: nil,
+      scoring: nil, givesHeadLength: false),
     ownHyperparameters: deepseekHyperparameters(
       dense: nil, shared: nil, weight: nil, factor: nil, normalises: false),
     tokenizer: .byteLevelBPE,
@@ -120,24 +124,29 @@ extension [Hyperparameter] {
   /// The keys before `general.file_type`: those of decoders, with one key head, for the latent is
   /// the same for all, and the experts.
   ///
-  /// - Parameter givesHeadLength: whether transformers derives `head_dim`, so that the reference
-  ///   writes the lengths of a head here.
+  /// - Parameters:
+  ///   - experts: another key of the config that counts them, and how many there are when none does.
+  ///   - scoring: how the router scores when the config does not say; nil for llama.cpp's way.
+  ///   - givesHeadLength: whether transformers derives `head_dim`, so that the reference writes the
+  ///     lengths of a head here.
   /// - Source: llama.cpp `conversion/base.py` and `conversion/deepseek.py`.
   fileprivate static func deepseek(
-    context: Int, group: Int?, chosenGroups: Int?, givesHeadLength: Bool
+    context: Int, experts: (key: String, default: Int?), group: Int?, chosenGroups: Int?,
+    scoring: String?, givesHeadLength: Bool
   ) -> [Hyperparameter] {
     decoder(
       context: context, keyValueHeads: nil, epsilon: 1e-6, ropeBase: 10000, headLength: .whenGiven
     )
     .replacing(
       Hyperparameter("attention.head_count_kv") { (_) throws(Failure) in .uint32(1) },
-      .count("expert_count", "n_routed_experts", default: nil)
+      .count("expert_count", "n_routed_experts", experts.key, default: experts.default)
     )
     .without("attention.key_length", "attention.value_length") + [
       .count("expert_group_count", "n_group", default: group),
       .count("expert_group_used_count", "topk_group", default: chosenGroups),
       Hyperparameter("expert_gating_func") { (config) throws(Failure) in
-        guard let stated = config.json["scoring_func"], !stated.isNull else { return nil }
+        let found = config.json["scoring_func"] ?? scoring.map { .text($0) }
+        guard let stated = found, !stated.isNull else { return nil }
         let functions = ["softmax", "sigmoid"]
         guard let number = functions.firstIndex(where: { $0 == stated.string }) else {
           throw Failure(

@@ -8,9 +8,22 @@ public struct Dialect: Sendable {
   public let prefixes: [String]
   public let mappings: [Mapping]
   public let drops: [Drop]
+  /// How names are read that are neither mapped nor dropped as they stand.
+  public let spellings: [Spelling]
 
-  public init(prefixes: [String] = [""], mappings: [Mapping], drops: [Drop] = []) {
+  /// Another spelling of names, which is read and never written.
+  public enum Spelling: Sendable, Hashable {
+    /// The words in front may be missing.
+    case without(String)
+    /// The first ending stands for the second.
+    case ending(String, meaning: String)
+  }
+
+  public init(
+    prefixes: [String] = [""], mappings: [Mapping], drops: [Drop] = [], spellings: [Spelling] = []
+  ) {
     self.prefixes = prefixes
+    self.spellings = spellings
     self.mappings = mappings
     self.drops = drops
   }
@@ -26,16 +39,23 @@ public struct Dialect: Sendable {
   public func read(_ name: ByteString) -> Reading? {
     for prefix in prefixes where name.hasPrefix(prefix) {
       let rest = prefix.isEmpty ? name : name.dropping(prefix)
-      var bindings = NamePattern.Bindings()
-      let fitting = mappings.filter { mapping in
-        guard let found = mapping.name.match(rest) else { return false }
-        bindings = found
-        return true
+      if let reading = lookUp(rest) { return reading }
+      for spelling in spellings {
+        if let reading = spelling.usual(rest).flatMap(lookUp) { return reading }
       }
-      if !fitting.isEmpty { return .tensor(fitting, bindings) }
-      if let drop = drops.first(where: { $0.name.match(rest) != nil }) { return .dropped(drop) }
     }
     return nil
+  }
+
+  private func lookUp(_ name: ByteString) -> Reading? {
+    var bindings = NamePattern.Bindings()
+    let fitting = mappings.filter { mapping in
+      guard let found = mapping.name.match(name) else { return false }
+      bindings = found
+      return true
+    }
+    if !fitting.isEmpty { return .tensor(fitting, bindings) }
+    return drops.first { $0.name.match(name) != nil }.map { .dropped($0) }
   }
 
   /// How a role is written: the first of its mappings.
@@ -51,6 +71,17 @@ public struct Dialect: Sendable {
 
   public func name(_ mapping: Mapping, _ bindings: NamePattern.Bindings) -> ByteString {
     ByteString((prefixes.first ?? "") + mapping.name.name(bindings).text)
+  }
+}
+
+extension Dialect.Spelling {
+  /// The name in the usual spelling; nil when it is not in this one.
+  fileprivate func usual(_ name: ByteString) -> ByteString? {
+    switch self {
+    case .without(let words): ByteString(words + name.text)
+    case .ending(let own, let usual):
+      name.hasSuffix(own) ? ByteString(String(name.text.dropLast(own.count)) + usual) : nil
+    }
   }
 }
 

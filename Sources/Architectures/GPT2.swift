@@ -25,7 +25,7 @@ extension Architecture {
     ],
     hyperparameters: [
       .required("block_count", "n_layer", "num_hidden_layers"),
-      .count("context_length", "n_positions", default: 1024),
+      .count("context_length", "n_positions", "max_position_embeddings", default: 1024),
       .required("embedding_length", "n_embd", "hidden_size"),
       Hyperparameter("feed_forward_length", configKey: "n_inner") { (config) throws(Failure) in
         if let stated = try config.count("n_inner") { return .uint32(UInt32(stated)) }  // fits

@@ -27,9 +27,12 @@ public struct Hyperparameter: Sendable {
   }
 
   /// A whole number with the value that transformers takes when the config has no such key.
-  static func count(_ key: String, _ name: String, default fallback: Int?) -> Hyperparameter {
-    Hyperparameter(key, configKey: name) { (config) throws(Failure) in
-      let value = try config.count(name) ?? (config.has(name) ? nil : fallback)
+  static func count(
+    _ key: String, _ names: String..., default fallback: Int?
+  ) -> Hyperparameter {
+    Hyperparameter(key, configKey: names[0]) { (config) throws(Failure) in
+      let isStated = names.contains(where: config.has)
+      let value = try config.count(names, in: config.json) ?? (isStated ? nil : fallback)
       return value.map { .uint32(UInt32($0)) }  // counts fit 32 bits
     }
   }
@@ -48,9 +51,11 @@ extension [Hyperparameter] {
   /// - Parameters:
   ///   - keyValueHeads: for a config without `num_key_value_heads`; nil for as many as heads.
   ///   - headLength: `always`, or only when the config gives it.
+  ///   - experts: for a config that does not count them; nil for a model without.
   /// - Source: llama.cpp `conversion/base.py`, `set_gguf_parameters`.
   static func decoder(
-    context: Int, keyValueHeads: Int?, epsilon: Double, ropeBase: Double, headLength: HeadLength
+    context: Int, keyValueHeads: Int?, epsilon: Double, ropeBase: Double, headLength: HeadLength,
+    experts: Int? = nil
   ) -> [Hyperparameter] {
     [
       .required("block_count", "num_hidden_layers", "n_layers", "n_layer", "num_layers"),
@@ -67,8 +72,7 @@ extension [Hyperparameter] {
         .float32(Float(try config.ropeBase(default: ropeBase)))
       },
       .real("attention.layer_norm_rms_epsilon", "rms_norm_eps", default: epsilon),
-      .count("expert_count", "num_local_experts", default: nil)
-        .or("num_experts"),
+      .count("expert_count", "num_local_experts", "num_experts", default: experts),
       .count("expert_used_count", "num_experts_per_tok", default: nil),
       headLengthRow("attention.key_length", headLength),
       headLengthRow("attention.value_length", headLength),
@@ -126,16 +130,6 @@ extension [Hyperparameter] {
     Hyperparameter(key) { (config) throws(Failure) in
       guard let scaling = config.ropeScaling, config.ropeScalingType == "yarn" else { return nil }
       return try config.number(names, in: scaling).map { .float32(Float($0)) }
-    }
-  }
-}
-
-extension Hyperparameter {
-  /// The same row, read from `name` when its own key is absent.
-  fileprivate func or(_ name: String) -> Hyperparameter {
-    Hyperparameter(key, configKey: configKey) { (config) throws(Failure) in
-      if let value = try self.value(config) { return value }
-      return try config.count(name).map { .uint32(UInt32($0)) }  // counts fit 32 bits
     }
   }
 }

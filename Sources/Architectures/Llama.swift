@@ -45,7 +45,7 @@ extension Architecture {
     drops: decoderDrops,
     hyperparameters: .decoder(
       context: 131_072, keyValueHeads: 8, epsilon: 1e-5, ropeBase: 1_000_000,
-      headLength: .whenGiven),
+      headLength: .whenGiven, experts: 8),
     ownHyperparameters: llamaHyperparameters,
     tokenizer: .llama,
     interleavesRoPE: true,

@@ -1,13 +1,15 @@
 import TensorTypes
 
 extension Architecture {
-  /// Qwen 2 and 2.5: Llama's form with biases on queries, keys and values.
+  /// Qwen 2 and 2.5: Llama's form with biases on queries, keys and values. Embedding models lack the
+  /// words in front.
   static let qwen2 = Architecture(
     name: "qwen2",
     identifiers: ["Qwen2ForCausalLM", "Qwen2Model"],
     ggufName: "qwen2",
     mappings: decoderMappings,
     drops: decoderDrops,
+    spellings: [.without("model.")],
     hyperparameters: .decoder(
       context: 32768, keyValueHeads: 32, epsilon: 1e-6, ropeBase: 10000, headLength: .whenGiven),
     tokenizer: .qwen,
@@ -21,6 +23,7 @@ extension Architecture {
     ggufName: "qwen3",
     mappings: decoderMappings + headNorms,
     drops: decoderDrops,
+    spellings: [.without("model.")],
     hyperparameters: .decoder(
       context: 32768, keyValueHeads: 32, epsilon: 1e-6, ropeBase: 10000,
       headLength: .given(default: 128)),
@@ -47,7 +50,8 @@ extension Architecture {
     ],
     drops: decoderDrops,
     hyperparameters: .decoder(
-      context: 32768, keyValueHeads: 4, epsilon: 1e-6, ropeBase: 10000, headLength: .whenGiven),
+      context: 32768, keyValueHeads: 4, epsilon: 1e-6, ropeBase: 10000, headLength: .whenGiven
+    ).replacing(.count("expert_count", "num_experts", "num_local_experts", default: 128)),
     ownHyperparameters: [
       .count("expert_feed_forward_length", "moe_intermediate_size", default: 768)
     ],

@@ -74,7 +74,7 @@ import Testing
         .mixtral, #", "vocab_size": 100"#,
         decoder(
           context: 131_072, keyValueHeads: 8, epsilon: 1e-5, base: 1_000_000, headLength: nil
-        ).merging(llama) { $1 }
+        ).merging(llama) { $1 }.merging(["expert_count": .uint32(8)]) { $1 }
       ),
       (
         .qwen2, "",
@@ -87,7 +87,9 @@ import Testing
       (
         .qwen3moe, "",
         decoder(context: 32768, keyValueHeads: 4, epsilon: 1e-6, base: 10000, headLength: nil)
-          .merging(["expert_feed_forward_length": .uint32(768)]) { $1 }
+          .merging(
+            ["expert_count": .uint32(128), "expert_feed_forward_length": .uint32(768)]
+          ) { $1 }
       ),
       (
         .deepseekV2, #", "vocab_size": 100"#,
@@ -96,7 +98,7 @@ import Testing
           [
             "leading_dense_block_count": .uint32(0), "attention.q_lora_rank": .uint32(1536),
             "expert_feed_forward_length": .uint32(1407), "expert_shared_count": .uint32(2),
-            "expert_weights_scale": .float32(1),
+            "expert_weights_scale": .float32(1), "expert_count": .uint32(64),
           ])
       ),
       (
@@ -108,6 +110,7 @@ import Testing
             "expert_feed_forward_length": .uint32(2048), "expert_shared_count": .uint32(1),
             "expert_weights_scale": .float32(2.5), "expert_weights_norm": .bool(true),
             "expert_group_count": .uint32(8), "expert_group_used_count": .uint32(4),
+            "expert_count": .uint32(256), "expert_gating_func": .uint32(2),
           ])
       ),
       (

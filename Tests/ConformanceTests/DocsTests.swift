@@ -42,6 +42,12 @@ import WeightFormats
     words += row.drops.map(\.name.spelling)
     words += (row.hyperparameters + row.ownHyperparameters).map { "\(row.ggufName).\($0.key)" }
     words += row.prefixes.filter { !$0.isEmpty }
+    for spelling in row.spellings {
+      switch spelling {
+      case .without(let words): #expect(page.contains("`\(words)` in front"))
+      case .ending(let own, let usual): words += [own, usual]
+      }
+    }
     for mapping in row.mappings {
       // A role without `{p}` is written with the part that the page shows.
       let written = row.gguf.writing(mapping.role)?.name.spelling ?? ""

@@ -1,0 +1,76 @@
+import Foundation
+import TensorTypes
+import Testing
+
+@testable import Equivalence
+
+/// Checkpoints that say the same in another spelling give the same files.
+@Suite struct SpellingTests {
+  /// A checkpoint and the same with other names or another config.
+  private static let rows:
+    [(model: String, name: @Sendable (String) -> String, config: [(String, String)])] = [
+      ("seeded/qwen2", { $0.replacing(/^model\./, with: "") }, []),
+      ("seeded/qwen3", { $0.replacing(/^model\./, with: "") }, []),
+      (
+        "seeded/bert",
+        {
+          $0.replacing(/LayerNorm\.weight$/, with: "LayerNorm.gamma")
+            .replacing(/LayerNorm\.bias$/, with: "LayerNorm.beta")
+        }, []
+      ),
+      ("seeded/gpt2", { $0 }, [("\"n_positions\"", "\"max_position_embeddings\"")]),
+      ("seeded/mixtral", { $0 }, [("\"num_local_experts\"", "\"num_experts\"")]),
+      (
+        "tiny-deepseek-v3", { $0 },
+        [
+          ("\"n_routed_experts\"", "\"num_local_experts\""), ("\"scoring_func\"", "\"other\""),
+          ("\"num_key_value_heads\": ", "\"num_key_value_heads\": 1, \"other_heads\": "),
+        ]
+      ),
+    ]
+
+  private func write(_ row: Int, to folder: String, changed: Bool) throws {
+    let (model, name, config) = SpellingTests.rows[row]
+    var checkpoint = try EditedCheckpoint("\(fixtures)/models/\(model)")
+    if changed {
+      for index in checkpoint.tensors.indices {
+        checkpoint.tensors[index].name = ByteString(name(checkpoint.tensors[index].name.text))
+      }
+      var text = String(decoding: try #require(checkpoint.files["config.json"]), as: UTF8.self)
+      for (old, new) in config {
+        try #require(text.contains(old))
+        text = text.replacing(old, with: new)
+      }
+      checkpoint.files["config.json"] = Array(text.utf8)
+    }
+    try checkpoint.write(folder)
+  }
+
+  @Test(arguments: rows.indices)
+  func otherSpellingsGiveTheSameFile(_ row: Int) throws {
+    let scratch = try Scratch()
+    let files = try [false, true].map { changed in
+      // The model is named after the folder.
+      let folder = "\(scratch.path)/\(changed)/model"
+      try write(row, to: folder, changed: changed)
+      return try scratch.convert(folder)
+    }
+    #expect(FileManager.default.contentsEqual(atPath: files[0], andPath: files[1]))
+    let report = try verify("\(scratch.path)/true/model", files[1])
+    #expect(report.verdict == .pass, report.summary)
+  }
+
+  /// What the runtime for the Ascend calls its tensors stays the same too.
+  @Test func missingWordsAreWrittenForOtherRuntimes() throws {
+    let scratch = try Scratch()
+    let folder = scratch.path + "/model"
+    try write(1, to: folder, changed: true)
+    let converted = try scratch.convert(folder, to: "ascend-910c")
+    let report = try verify(folder, converted)
+    #expect(report.verdict == .pass, report.summary)
+    let right = try EditedCheckpoint(scratch.convert(seeded("qwen3"), to: "ascend-910c"))
+    let found = try EditedCheckpoint(converted)
+    #expect(found.tensors.map(\.name).sorted() == right.tensors.map(\.name).sorted())
+    for tensor in right.tensors { #expect(found[tensor.name.text] == tensor.bytes) }
+  }
+}
