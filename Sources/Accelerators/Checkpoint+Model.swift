@@ -129,8 +129,14 @@ extension Checkpoint {
     }
     try checkLayers(model, layerCount, config)
     try model.check(layerCount, architecture, config)
+    let warnings = architecture.impliedConfig.compactMap { key, value -> String? in
+      let stated = config.json[key]
+      guard stated != value else { return nil }
+      return "config.json: '\(key)' is \(stated?.summary ?? "missing"), but llama.cpp knows only "
+        + "\(value.summary) for \(architecture.name)"
+    }
     return TargetModel(
-      model: model, architecture: architecture, config: config, warnings: [])
+      model: model, architecture: architecture, config: config, warnings: warnings)
   }
 
   /// Checks that the layers are those that the config counts.

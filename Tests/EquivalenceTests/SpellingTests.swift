@@ -1,6 +1,10 @@
+import Accelerators
+import ByteIO
+import Conversion
 import Foundation
 import TensorTypes
 import Testing
+import WeightFormats
 
 @testable import Equivalence
 
@@ -72,5 +76,29 @@ import Testing
     let found = try EditedCheckpoint(converted)
     #expect(found.tensors.map(\.name).sorted() == right.tensors.map(\.name).sorted())
     for tensor in right.tensors { #expect(found[tensor.name.text] == tensor.bytes) }
+  }
+
+  /// llama.cpp normalises the weights of experts, whatever the config says.
+  @Test(arguments: [(true, nil), (false, "is false"), (nil, "is missing")] as [(Bool?, String?)])
+  func whatTheRuntimeDoesNotDoIsWarnedOf(_ value: Bool?, _ warning: String?) throws {
+    let scratch = try Scratch()
+    var checkpoint = try EditedCheckpoint(seeded("qwen3moe"))
+    let text = String(decoding: try #require(checkpoint.files["config.json"]), as: UTF8.self)
+    let stated = value.map { "\"norm_topk_prob\": \($0)," } ?? ""
+    checkpoint.files["config.json"] = Array(
+      text.replacing(/"norm_topk_prob": true,/, with: stated).utf8)
+    try checkpoint.write(scratch.path + "/model")
+    var request = ConversionRequest(
+      target: try Target.named("gguf"), destination: scratch.path + "/out.gguf", jobs: 2)
+    request.scheme = "f32"
+    let plan = try Plan(converting: Checkpoint.open(scratch.path + "/model"), request)
+    #expect(
+      plan.warnings
+        == (warning.map {
+          ["config.json: 'norm_topk_prob' \($0), but llama.cpp knows only true for qwen3moe"]
+        } ?? []))
+    try plan.execute(replaces: false, cancellation: Cancellation())
+    let report = try verify(scratch.path + "/model", request.destination)
+    #expect((report.verdict == .pass) == (warning == nil), report.summary)
   }
 }

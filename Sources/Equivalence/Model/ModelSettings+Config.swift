@@ -168,7 +168,7 @@ extension ModelConfig {
   }
 
   fileprivate func routing(_ architecture: Architecture) throws(Failure) -> Routing? {
-    let experts = try count("num_local_experts", "num_experts", "n_routed_experts")
+    let experts = try architecture.value("expert_count", self)?.integer
     guard let experts, experts > 0, architecture.mappings.contains(where: { $0.role == .router })
     else { return nil }
     let used = try count("num_experts_per_tok")
