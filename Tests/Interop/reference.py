@@ -23,7 +23,7 @@ ASCEND_CASES = {
 }
 PRE_TOKENIZERS = {"llama3": "llama-bpe", "qwen": "qwen2", "gpt2": "gpt-2", "bert": "jina-v2-en",
                   "deepseek-v2": "deepseek-coder", "tiny-deepseek-v3": "deepseek-v3"}
-FOLDERS = ("seeded", "seeded-ascend", "models")
+FOLDERS = ("seeded", "seeded-ascend", "models", "respelled")
 SCALARS = {
     "UINT8": "<B", "INT8": "<b", "UINT16": "<H", "INT16": "<h", "UINT32": "<I", "INT32": "<i", "UINT64": "<Q",
     "INT64": "<q", "FLOAT32": "<f", "FLOAT64": "<d", "BOOL": "<?",
