@@ -41,20 +41,17 @@ extension Checkpoint {
       experts = try architecture.expertCount(own)
       heads = try architecture.headCounts(own)
     case .gguf:
-      let name = metadata["general.architecture"]?.string?.text ?? ""
-      let count = metadata[ByteString("\(name).expert_count")]?.integer ?? 0
-      let known = Architecture.all.first { $0.ggufName == name && $0.hasExperts == (count > 0) }
-      guard let known else {
+      guard let (known, count) = ggufArchitecture else {
         throw Failure(
           .badInput, "the architecture is unknown", file: path,
           subject: .key("general.architecture"),
           expected: "one of "
             + Set(Architecture.all.map(\.ggufName)).sorted().joined(separator: ", "),
-          found: "'\(name)'")
+          found: "'\(ggufArchitectureName)'")
       }
       architecture = known
       dialect = known.gguf
-      experts = count > 0 ? count : nil
+      experts = count
       heads = try known.headCounts(of: self)
     }
     let coded = try AscendMatrix.all(of: self)

@@ -163,23 +163,32 @@ extension Checkpoint {
   private func ggufToHuggingFace(
     _ names: [SourceTensor], _ order: [Int]
   ) throws(Failure) -> TargetModel {
-    let name = metadata["general.architecture"]?.string?.text
-    let experts = name.flatMap { metadata[ByteString("\($0).expert_count")]?.integer } ?? 0
-    let known = Architecture.all.first {
-      $0.ggufName == name && $0.hasExperts == (experts > 0)
-    }
-    guard let known else {
+    guard let (known, experts) = ggufArchitecture else {
       return TargetModel(
         model: try .identity(names), architecture: nil, config: nil,
         warnings: [
-          "the architecture '\(name ?? "")' is unknown, so tensors keep their GGUF names"
+          "the architecture '\(ggufArchitectureName)' is unknown, so tensors keep their GGUF names"
         ])
     }
     let model = try ModelGraph.translating(
       names, order: order, from: known.gguf.dropping(.ropeFactors), to: known.huggingFace,
-      expertCount: experts > 0 ? experts : nil, expertOrder: [],
+      expertCount: experts, expertOrder: [],
       heads: try known.headCounts(of: self))
     return TargetModel(model: model, architecture: known, config: nil, warnings: [])
+  }
+
+  /// What a GGUF file calls its architecture.
+  var ggufArchitectureName: String { metadata["general.architecture"]?.string?.text ?? "" }
+
+  /// The architecture that a GGUF file names, with the number of its experts; nil for one that is
+  /// unknown.
+  var ggufArchitecture: (architecture: Architecture, expertCount: Int?)? {
+    let name = ggufArchitectureName
+    let count = metadata[ByteString("\(name).expert_count")]?.integer ?? 0
+    let known = Architecture.all.filter { $0.ggufName == name }
+    // A model of a family with experts may have none.
+    let own = known.first { $0.hasExperts == (count > 0) } ?? known.first
+    return own.map { ($0, count > 0 ? count : nil) }
   }
 
   /// A head count from metadata: a number, or an array of equal numbers.
