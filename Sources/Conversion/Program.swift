@@ -148,6 +148,7 @@ extension AscendModel {
         },
         inputs: { (linear) throws(Failure) in try request.input(of: linear) })
       try checkCaches()
+      try checkJoinedInputs()
       try add(request.layout)
     } catch {
       throw error.located(file: error.file ?? source.path)

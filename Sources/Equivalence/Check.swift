@@ -13,6 +13,7 @@ public struct Check: Sendable {
     case config
     case smallFile = "small-file"
     case descriptionEntry = "description-entry"
+    case joinedInput = "joined-input"
     case bitExact = "bit-exact"
     case correctlyRounded = "correctly-rounded"
     case exactValue = "exact-value"
@@ -79,6 +80,11 @@ public struct Check: Sendable {
       because:
         "the runtime makes every layer by the type of its weight, and joins gate and up, query, key "
         + "and value, and experts into one layer"),
+    Check(
+      .joinedInput, .structure,
+      metric: "scale or offset of the inputs of a layer that the runtime joins with others",
+      bound: "those of the others",
+      because: "the joined layer has one of each"),
     Check(
       .bitExact, .values, metric: "elements or blocks whose bytes differ", bound: "0",
       because: "moving elements of one encoding changes no bit"),

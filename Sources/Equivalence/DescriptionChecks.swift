@@ -42,11 +42,44 @@ extension Expectation {
               ? "the runtime is not told of its cache's scales"
               : "the runtime would take 1 and 0 for scales and offsets"))
     }
+    checkJoinedInputs(into: &report)
+    checkWeightFiles(into: &report)
     let count = tensors.count { $0.calibrated != nil }
     if count > 0 {
       report.notChecked.append(
         "whether \(count) scales and offsets that come from a calibration fit their layers' inputs: "
           + "the source does not tell; they are numbers that a layer can have")
+    }
+  }
+
+  /// Checks that layers which the runtime joins have one scale and one offset for their inputs.
+  private func checkJoinedInputs(into report: inout VerificationReport) {
+    var first: [JoinedInput: (name: ByteString, value: Float)] = [:]
+    for tensor in tensors {
+      guard let input = JoinedInput(tensor.name, tensor.role),
+        let value = converted.number(named: tensor.name.text)
+      else { continue }
+      guard let other = first[input] else {
+        first[input] = (tensor.name, value)
+        continue
+      }
+      report.findings.append(
+        Finding(
+          .joinedInput, .tensor(tensor.name), other.value == value ? .pass : .fail,
+          measured: "\(value)", bound: "\(other.value), as '\(other.name)' has"))
+    }
+  }
+
+  /// Checks that no weights lie beside those that the index names: the runtime loads every file.
+  private func checkWeightFiles(into report: inout VerificationReport) {
+    guard let folder = converted.folder else { return }
+    let own = Set(converted.files.map(\.source.name))
+    for name in folder.names
+    where name.hasSuffix(".safetensors") && !own.contains(folder.path(of: name)) {
+      report.findings.append(
+        Finding(
+          .tensorExpected, .file(name), .fail, measured: "a file of weights",
+          bound: "none: the index does not name it"))
     }
   }
 }

@@ -119,7 +119,9 @@ struct Expectation: Sendable {
     source: Checkpoint, ascend converted: Checkpoint, _ description: AscendDescription
   ) throws(Failure) {
     let found = try source.model(for: Target.named(Target.Name.ascend910c.rawValue))
-    let dtype = found.config?.json["torch_dtype"] ?? found.config?.json["dtype"]
+    // The form of some scales goes by the type that the runtime is told.
+    let config = converted.config ?? found.config?.json
+    let dtype = config?["torch_dtype"] ?? config?["dtype"]
     let model = try AscendModel(
       found.model,
       types: found.model.graph.outputs.map { output in
@@ -135,8 +137,8 @@ struct Expectation: Sendable {
           ? [Float](repeating: 0, count: channelCount) : nil
       }
     ) { (linear) throws(Failure) in
-      let scale = try converted.number(named: linear.text + ".input_scale") ?? 1
-      let offset = try converted.number(named: linear.text + ".input_offset") ?? 0
+      let scale = converted.number(named: linear.text + ".input_scale") ?? 1
+      let offset = converted.number(named: linear.text + ".input_offset") ?? 0
       return InputQuantization(scale: scale, offset: offset) ?? .unit
     }
     self.source = source
@@ -151,12 +153,12 @@ struct Expectation: Sendable {
     }
     dropped = found.model.dropped
     architecture = found.architecture
-    config = found.config
+    self.config = found.config
     warnings = found.warnings
     keepsCodes = false
     self.description = description
     var mindie: MindIETypes?
-    if description.variant == .mindie, let architecture, let config {
+    if description.variant == .mindie, let architecture, let config = self.config {
       let told = try MindIETypes(
         architecture, layerCount: try config.requiredCount(["num_hidden_layers", "n_layer"]),
         model.tensors.map { ($0.name, $0.role, $0.type) })
@@ -239,11 +241,12 @@ struct Expectation: Sendable {
 }
 
 extension Checkpoint {
-  /// The value of a tensor that is one F32; nil when there is no such tensor.
-  fileprivate func number(named name: String) throws(Failure) -> Float? {
-    guard let tensor = self[ByteString(name)], tensor.type.encoding == .f32, tensor.byteCount == 4
-    else { return nil }
-    return try numbers(of: tensor).first
+  /// The value of a tensor that is one number; nil when there is no such tensor.
+  func number(named name: String) -> Float? {
+    guard let tensor = self[ByteString(name)], tensor.type.shape.elementCount == 1 else {
+      return nil
+    }
+    return try? numbers(of: tensor)[0]
   }
 }
 

@@ -4,8 +4,11 @@ import TensorTypes
 extension LikelyCauses {
   /// Another rule of rounding that explains every element around the first that differs.
   func causeInRounding(_ suspect: Suspect) throws(Failure) -> String? {
-    // What was searched for is not rounded from the source's numbers.
-    if case .searched = suspect.pair.law { return nil }
+    // What was searched for or measured is not rounded from the source's numbers.
+    switch suspect.pair.law {
+    case .searched, .calibrated: return nil
+    default: break
+    }
     guard let place = suspect.metrics.firstViolation,
       case .plain(let dtype) = suspect.encoding, let format = FloatFormat(dtype)
     else { return nil }
@@ -61,6 +64,8 @@ extension LikelyCauses {
     let expected = Array(values[first - start..<elements.upperBound - start])
     let bit: Int?
     if suspect.pair.law.isByBits {
+      // Scales may be stored in a narrower type.
+      guard source.byteCount == cell.byteCount else { return nil }
       bit = try differingBit(memory, suspect.pair, elements)
     } else {
       bit = flippedBit(memory, expected, suspect.pair.law, cell)

@@ -264,4 +264,76 @@ import WeightFormats
     let report = try verify(seeded("bert"), scratch.path + "/out", .init(level: .values, jobs: 2))
     #expect(report.verdict == .pass, report.summary)
   }
+
+  /// What the runtime is told beside types may be more than is known here.
+  @Test func otherStatementsAreLeftAlone() throws {
+    let scratch = try Scratch()
+    var edited = try EditedCheckpoint(convert(scratch, nil))
+    edited.restate(
+      "\"group_size\": 0", "\"group_size\": null, \"reduce_quant_type\": \"per_channel\"")
+    try edited.write(scratch.path + "/edited")
+    let report = try verify(
+      AscendFolderTests.trained, scratch.path + "/edited", .init(level: .structure, jobs: 2))
+    #expect(report.verdict == .pass, report.summary)
+  }
+
+  /// The runtime holds scales in the model's type.
+  @Test(arguments: ["w8a8-dynamic", "w4a8", "wfp8afp8-dynamic"])
+  func scalesMayBeNarrow(_ scheme: String) throws {
+    let scratch = try Scratch()
+    var edited = try EditedCheckpoint(convert(scratch, scheme))
+    for tensor in edited.tensors where tensor.name.hasSuffix(".weight_scale") {
+      let values = edited[floats: tensor.name.text]
+      edited.retype(tensor.name.text) { $0.with(encoding: .bf16) }
+      edited[tensor.name.text] = values.flatMap { value in
+        let bits = UInt16((value.bitPattern + 0x7FFF + value.bitPattern >> 16 & 1) >> 16)
+        return [UInt8(bits & 0xFF), UInt8(bits >> 8)]
+      }
+    }
+    try edited.write(scratch.path + "/edited")
+    let report = try verify(AscendFolderTests.trained, scratch.path + "/edited")
+    #expect(!report.failures.contains { $0.check == .encoding || $0.check == .outputError })
+    #expect(!report.failures.contains { $0.measured.contains("does not run") })
+  }
+
+  /// The form of `deq_scale` goes by the type in the config that the runtime reads.
+  @Test(arguments: [("qwen2", "bfloat16", "float16"), ("qwen2-untied-f16", "float16", "bfloat16")])
+  func theConfigAndDeqScalesAgree(_ model: String, _ own: String, _ other: String) throws {
+    let scratch = try Scratch()
+    var edited = try EditedCheckpoint(scratch.convert(seeded(model), to: .fixed))
+    edited.editFile("config.json") { $0 = $0.replacing(own, with: other) }
+    try edited.write(scratch.path + "/edited")
+    let report = try verify(
+      seeded(model), scratch.path + "/edited", .init(level: .structure, jobs: 2))
+    #expect(!report.failures.isEmpty)
+    #expect(
+      report.failures.allSatisfy {
+        $0.check == .encoding && "\($0.subject)".contains("deq_scale")
+      }, report.summary)
+  }
+
+  @Test func weightsBesideTheIndexAreFound() throws {
+    let scratch = try Scratch()
+    let folder = try convert(scratch, nil) { $0.shardByteLimit = 500_000 }
+    let stray = folder + "/model.safetensors"
+    try saveTensors([("a", .f32, [0, 0, 0, 0])], to: stray)
+    let report = try verify(AscendFolderTests.trained, folder, .init(level: .structure, jobs: 2))
+    #expect(report.failures.map(\.subject) == [.file("model.safetensors")])
+  }
+
+  /// A joined layer has one scale and one offset for its inputs.
+  @Test func joinedLayersHaveOneCalibration() throws {
+    let scratch = try Scratch()
+    let ranges = try CalibrationTests.linears().map { name in
+      "\"\(name)\": {\"min\": -1, \"max\": \(name.hasSuffix("1.mlp.up_proj") ? 3 : 2)}"
+    }
+    let path = scratch.path + "/calibration.json"
+    try save(Array("{\(ranges.joined(separator: ","))}".utf8), to: path)
+    let calibration = try Calibration(path: path)
+    let failure = #expect(throws: Failure.self) {
+      try convert(scratch, "w8a8", CalibrationTests.model) { $0.calibration = calibration }
+    }
+    #expect(failure?.message == "the calibration differs for layers that the runtime joins")
+    #expect(failure?.subject == .tensor("model.layers.1.mlp.up_proj.input_scale"))
+  }
 }

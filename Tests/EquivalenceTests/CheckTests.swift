@@ -119,6 +119,7 @@ import WeightFormats
     let correct = try verify(CalibrationTests.model, folder, request)
     var edited = try EditedCheckpoint(folder)
     edited[floats: "model.layers.0.self_attn.o_proj.input_offset"] = [0.5]
+    edited[floats: "model.layers.0.self_attn.k_proj.input_scale"][0] *= 2
     try edited.write(scratch.path + "/offset")
     return try correct.findings
       + verify(CalibrationTests.model, scratch.path + "/offset", request).findings

@@ -77,7 +77,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("[]", nil), ("null", nil), (#"{"group_size": -1}"#, "-1"), (#"{"a.weight": 8}"#, "8"),
+    ("[]", nil), ("null", nil), (#"{"group_size": -1, "a.weight": "W8A16"}"#, "-1"),
+    (#"{"a.weight": 8}"#, "8"),
   ])
   func refusesOtherDescriptions(_ text: String, _ found: String?) throws {
     let scratch = try Scratch()

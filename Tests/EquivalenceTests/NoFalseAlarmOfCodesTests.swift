@@ -69,13 +69,21 @@ import WeightFormats
 }
 
 extension Scratch {
-  /// Ranges of inputs for the linear layers of a model, which are not the same for all.
+  /// Ranges of inputs for the linear layers of a model, the same for those that share their inputs.
   func calibration(of source: String) throws -> Calibration {
     let names = try Checkpoint.open(source).tensors.map(\.name.text).filter {
       $0.hasSuffix("_proj.weight")
     }
-    let ranges = names.enumerated().map { number, name in
-      "\"\(name.dropLast(".weight".count))\": {\"min\": -\(1 + number % 3), \"max\": \(2 + number % 2)}"
+    let ranges = names.map { name in
+      let parts = name.split(separator: ".")
+      let group =
+        ["gate_proj", "up_proj"].contains(parts[parts.count - 2])
+        ? 1
+        : ["o_proj", "down_proj", "q_b_proj", "kv_b_proj"].firstIndex(of: parts[parts.count - 2])
+          .map { $0 + 2 } ?? 0
+      let number = (Int(parts[2]) ?? 0) + group
+      return "\"\(name.dropLast(".weight".count))\": "
+        + "{\"min\": -\(1 + number % 3), \"max\": \(2 + number % 2)}"
     }
     let file = path + "/calibration.json"
     try "{\(ranges.joined(separator: ","))}".write(toFile: file, atomically: true, encoding: .utf8)

@@ -31,12 +31,6 @@ public struct AscendDescription: Sendable {
   /// What says that the cache is of type C8; the runtime reads the first.
   public static let cacheKeys: [ByteString] = ["kv_cache_type", "kv_quant_type"]
 
-  /// Keys that name no tensor.
-  private static let globals: Set<ByteString> = [
-    "version", "model_quant_type", "group_size", "metadata", "optional", "kv_quant_type",
-    "kv_cache_type", "fa_quant_type",
-  ]
-
   /// The text of a description: what holds for all, then the tensors by name, a line each.
   ///
   /// - Parameter groupSize: columns that share a scale of W8A16; 0 when whole rows do.
@@ -114,7 +108,8 @@ public struct AscendDescription: Sendable {
         .badInput, "the description is no JSON object", file: folder.path(of: fileName))
     }
     for member in object.members {
-      guard !AscendDescription.globals.contains(member.key) else {
+      // Names of tensors have a dot.
+      guard member.key.utf8.contains(UInt8(ascii: ".")) else {
         statements[member.key] = member.value
         continue
       }
@@ -127,8 +122,8 @@ public struct AscendDescription: Sendable {
     }
     self.types = types
     self.statements = statements
-    // Where there are groups of another kind, the size is theirs.
-    guard let value = statements["group_size"], !types.values.contains(where: \.isMX) else {
+    // Where there are no groups of this kind, the runtime does not read it, or it is theirs.
+    guard let value = statements["group_size"], types.values.contains(.w8a16) else {
       groupSize = 0
       return
     }

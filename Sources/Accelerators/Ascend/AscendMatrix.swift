@@ -58,8 +58,10 @@ public struct AscendMatrix: Sendable, Hashable {
       }
     }
     if type.isStatic {
-      try require(.inputScale) { $0.shape.elementCount == 1 && $0.encoding == .f32 }
-      try require(.inputOffset) { $0.shape.elementCount == 1 && $0.encoding == .f32 }
+      try require(.inputScale) { $0.shape.elementCount == 1 && $0.encoding.isFloat }
+      try require(.inputOffset) {
+        $0.shape.elementCount == 1 && ($0.encoding.isFloat || $0.encoding == .plain(.i8))
+      }
       try require(.deqScale) { found in
         [false, true].contains {
           QuantPart.deqScale(inputScale: 1, asBits: $0).type(of: shape, scheme) == found
@@ -70,7 +72,13 @@ public struct AscendMatrix: Sendable, Hashable {
       }
     }
     if type != .w8a8 {
-      try require(.weightScale) { scheme.scales(of: shape) == $0 }
+      try require(.weightScale) { found in
+        // The runtime holds them in the model's type.
+        guard let scales = scheme.scales(of: shape), scales.encoding == .f32 else {
+          return scheme.scales(of: shape) == found
+        }
+        return found.shape == scales.shape && found.encoding.isFloat
+      }
     }
     if type == .w4a8Dynamic {
       try require(.scaleBias) {
@@ -99,6 +107,10 @@ public struct AscendMatrix: Sendable, Hashable {
     }
     return matrices
   }
+}
+
+extension Encoding {
+  fileprivate var isFloat: Bool { [.f32, .f16, .bf16].contains(self) }
 }
 
 extension QuantScheme {

@@ -82,6 +82,29 @@ public struct AscendModel: Sendable {
     }
   }
 
+  /// Checks that layers which the runtime joins have their inputs quantized alike: the joined layer
+  /// has one scale and one offset.
+  ///
+  /// - Throws: `badInput` naming the first that differs.
+  public func checkJoinedInputs() throws(Failure) {
+    var first: [JoinedInput: (name: ByteString, value: Float)] = [:]
+    for tensor in tensors {
+      guard let input = JoinedInput(tensor.name, tensor.role),
+        case .fill(let value, _) = graph[tensor.node].op
+      else { continue }
+      guard let other = first[input] else {
+        first[input] = (tensor.name, value)
+        continue
+      }
+      guard other.value == value else {
+        throw Failure(
+          .badInput, "the calibration differs for layers that the runtime joins",
+          subject: .tensor(tensor.name), expected: "\(other.value), as '\(other.name)' has",
+          found: "\(value)")
+      }
+    }
+  }
+
   /// Adds what lies beside the tensors in this layout.
   ///
   /// - Throws: `usage` when no tensor has it.
@@ -137,6 +160,24 @@ public struct AscendModel: Sendable {
       let slices = role?.role == .expertDown ? 16 : 1
       place("scale_bias", try quantized(.scaleBias(slices: slices)))
     }
+  }
+}
+
+/// Scale or offset of the inputs of layers that the runtime joins.
+public struct JoinedInput: Hashable, Sendable {
+  private let layer: Int?
+  private let group: String
+  private let part: AscendMatrix.Part
+
+  /// nil for other tensors.
+  public init?(_ name: ByteString, _ role: RoleInstance?) {
+    let parts: [AscendMatrix.Part] = [.inputScale, .inputOffset]
+    guard let role, let group = role.role.ascendGroup,
+      let part = parts.first(where: { name.hasSuffix("." + $0.rawValue) })
+    else { return nil }
+    layer = role.bindings.layer
+    self.group = group
+    self.part = part
   }
 }
 
