@@ -67,7 +67,10 @@ extension [Hyperparameter] {
         (config) throws(Failure) in
         .uint32(UInt32(try config.keyValueHeadCount(default: keyValueHeads)))  // fits 32 bits
       },
-    ] + ropeScaling + [
+      Hyperparameter("attention.causal", configKey: "is_causal") { (config) throws(Failure) in
+        config.json["is_causal"] == .bool(false) ? .bool(false) : nil
+      },
+    ] + ropeScaling(context: context) + [
       Hyperparameter("rope.freq_base", configKey: "rope_theta") { (config) throws(Failure) in
         .float32(Float(try config.ropeBase(default: ropeBase)))
       },
@@ -99,7 +102,7 @@ extension [Hyperparameter] {
   }
 
   /// The keys of scaled RoPE.
-  private static var ropeScaling: [Hyperparameter] {
+  private static func ropeScaling(context: Int) -> [Hyperparameter] {
     [
       Hyperparameter("rope.scaling.type") { (config) throws(Failure) in
         switch config.ropeScalingType {
@@ -116,8 +119,9 @@ extension [Hyperparameter] {
       },
       Hyperparameter("rope.scaling.original_context_length") { (config) throws(Failure) in
         guard let scaling = config.ropeScaling, config.ropeScalingType == "yarn" else { return nil }
-        return try config.count(["original_max_position_embeddings"], in: scaling)
-          .map { .uint32(UInt32($0)) }  // counts fit 32 bits
+        let stated = try config.count(["original_max_position_embeddings"], in: scaling)
+        let length = if let stated { stated } else { try config.count("max_position_embeddings") }
+        return .uint32(UInt32(length ?? context))  // counts fit 32 bits
       },
       yarn("rope.scaling.yarn_ext_factor", "extrapolation_factor"),
       yarn("rope.scaling.yarn_attn_factor", "attention_factor", "attn_factor"),

@@ -29,6 +29,7 @@ extension Architecture {
     ownHyperparameters: llamaHyperparameters,
     tokenizer: .llama,
     interleavesRoPE: true,
+    literals: { (config) throws(Failure) in try llama3RoPEFactors(config) },
     source: "transformers 5.24.0 modeling_mistral.py; llama.cpp conversion/llama.py")
 
   /// Mixtral: Mistral with a mixture of experts in place of the feed-forward part.
@@ -49,6 +50,7 @@ extension Architecture {
     ownHyperparameters: llamaHyperparameters,
     tokenizer: .llama,
     interleavesRoPE: true,
+    literals: { (config) throws(Failure) in try llama3RoPEFactors(config) },
     source: "transformers 5.24.0 modeling_mixtral.py; llama.cpp conversion/llama.py")
 
   /// The names that Llama, Mistral and Qwen share.
@@ -70,7 +72,8 @@ extension Architecture {
   static let decoderDrops: [Drop] = [
     Drop(
       "model.layers.{L}.self_attn.rotary_emb.inv_freq",
-      because: "RoPE frequencies follow from the config")
+      because: "RoPE frequencies follow from the config"),
+    Drop("model.rotary_emb.inv_freq", because: "RoPE frequencies follow from the config"),
   ]
 
   private static let llamaHyperparameters: [Hyperparameter] = [

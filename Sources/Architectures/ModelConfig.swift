@@ -74,10 +74,10 @@ public struct ModelConfig: Sendable {
     }
   }
 
-  /// RoPE's settings beside the base frequency: `rope_parameters` or `rope_scaling`.
+  /// RoPE's settings beside the base frequency: `rope_scaling`, which users add by hand, or
+  /// `rope_parameters`.
   public var ropeScaling: JSON? {
-    let value = json["rope_parameters"] ?? json["rope_scaling"]
-    return value?.object == nil ? nil : value
+    [json["rope_scaling"], json["rope_parameters"]].first { $0?.object != nil } ?? nil
   }
 
   /// `linear`, `yarn`, `llama3` …; nil when RoPE is not scaled.

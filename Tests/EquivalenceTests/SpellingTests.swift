@@ -101,4 +101,45 @@ import WeightFormats
     let report = try verify(scratch.path + "/model", request.destination)
     #expect((report.verdict == .pass) == (warning == nil), report.summary)
   }
+
+  /// Settings that published configs have, and what GGUF says of them.
+  @Test(arguments: [
+    (
+      "mistral",
+      #""rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "#
+        + #""original_max_position_embeddings": 64}"#, "llama.rope.freq_base",
+      MetadataValue.float32(1e6)
+    ),
+    (
+      "llama", #""rope_scaling": {"type": "yarn", "factor": 4}"#,
+      "llama.rope.scaling.original_context_length", .uint32(256)
+    ),
+    (
+      "qwen3", #""rope_scaling": {"type": "linear", "factor": 2}"#, "qwen3.rope.scaling.factor",
+      .float32(2)
+    ),
+    (
+      "qwen3", #""rope_scaling": {"type": "linear", "factor": 2}"#, "qwen3.rope.freq_base",
+      .float32(1e6)
+    ),
+    ("qwen2", #""is_causal": false"#, "qwen2.attention.causal", .bool(false)),
+  ])
+  func settingsAreKept(
+    _ model: String, _ setting: String, _ key: ByteString, _ value: MetadataValue
+  ) throws {
+    let scratch = try Scratch()
+    var checkpoint = try EditedCheckpoint(seeded(model))
+    var config = String(decoding: try #require(checkpoint.files["config.json"]), as: UTF8.self)
+    config.replace(/"rope_scaling": null,/, with: "")
+    config.replace("{", with: "{\(setting),", maxReplacements: 1)
+    checkpoint.files["config.json"] = Array(config.utf8)
+    try checkpoint.write(scratch.path + "/model")
+    let converted = try scratch.convert(scratch.path + "/model")
+    #expect(try Checkpoint.open(converted).metadata[key] == value)
+    let report = try verify(scratch.path + "/model", converted)
+    #expect(report.verdict == .pass, report.summary)
+    // The setting is none that the models would compute the same without.
+    let plain = try verify(seeded(model), converted)
+    #expect(plain.verdict == .fail)
+  }
 }

@@ -27,21 +27,32 @@ def compare(check, name, expected, found):
 
 
 def respelled(scratch):
-    """Seeded checkpoints under other names of published ones: embedding models of Qwen, and the first BERTs."""
+    """Seeded checkpoints under other names and with other settings of published ones."""
+    def same(name):
+        return name
+
     def without(name):
         return name.removeprefix("model.")
 
     def old(name):
         return name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
 
-    for model, architecture, rename in (("qwen2", "Qwen2Model", without), ("qwen3", "Qwen3Model", without),
-                                        ("bert", "BertModel", old)):
+    llama3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+              "original_max_position_embeddings": 64}
+    for model, config, rename, buffers in (
+            ("qwen2", {"architectures": ["Qwen2Model"], "is_causal": False}, without, []),
+            ("qwen3", {"architectures": ["Qwen3Model"]}, without, []),
+            ("bert", {}, old, []),
+            ("llama", {"rope_scaling": {"type": "yarn", "factor": 4.0}}, same, ["model.rotary_emb.inv_freq"]),
+            ("mistral", {"rope_scaling": llama3}, same, []),
+            ("mixtral", {"rope_scaling": llama3}, same, [])):
         folder = scratch / model
         shutil.copytree(checks.SEEDED / model, folder)
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        (folder / "config.json").write_text(json.dumps(config | {"architectures": [architecture]}), encoding="utf-8")
-        tensors = {rename(name): tensor for name, tensor in load_file(folder / "model.safetensors").items()}
-        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        stated = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        (folder / "config.json").write_text(json.dumps(stated | config), encoding="utf-8")
+        for path in folder.glob("*.safetensors"):
+            tensors = {rename(name): tensor for name, tensor in load_file(path).items()}
+            save_file(tensors | {name: torch.zeros(4) for name in buffers}, path, metadata={"format": "pt"})
         yield folder
 
 

@@ -94,7 +94,7 @@ struct ModelEvaluator: Sendable {
       query: settings.rotary.rotating(query, headLength: length),
       key: settings.rotary.rotating(key, headLength: length), value: value,
       headCount: settings.headCount, keyValueHeadCount: settings.keyValueHeadCount,
-      scale: settings.attentionScale, mask: AttentionMask(window: settings.windows[layer]),
+      scale: settings.attentionScale, mask: settings.mask(layer),
       softCap: settings.attentionSoftCap)
     return try weights.linear(
       mixed, RoleInstance(.attentionOutput, layer: layer), width: x.width)
@@ -327,7 +327,7 @@ extension ModelEvaluator {
     let mixed = ReferenceKernels.attention(
       query: query, key: key, value: value, headCount: settings.headCount,
       keyValueHeadCount: settings.headCount, scale: settings.attentionScale,
-      mask: AttentionMask(window: settings.windows[layer]))
+      mask: settings.mask(layer))
     return try weights.linear(mixed, role(.attentionOutput), width: x.width)
   }
 

@@ -73,6 +73,7 @@ extension DecoderSettings {
       rotary = try config.rotary(length: length, base: base, layout: .halves)
       attentionScale = 1 / Double(length).squareRoot()
     }
+    isCausal = config.json["is_causal"] != .bool(false)
     routing = try config.routing(architecture)
     if let window = try config.count("sliding_window"), !isLatent {
       for layer in 0..<layerCount where config.slides(layer, architecture) {
@@ -132,8 +133,13 @@ extension ModelConfig {
           originalContextLength: try required("original_max_position_embeddings")),
         layout: layout)
     case "yarn":
-      let original = try required("original_max_position_embeddings")
-      let longest = try count("max_position_embeddings").map { Double($0) / original }
+      let context = try count("max_position_embeddings").map(Double.init)
+      let stated = try value("original_max_position_embeddings") ?? context
+      let original =
+        if let stated, stated > 0 { stated } else {
+          try required("original_max_position_embeddings")
+        }
+      let longest = context.map { $0 / original }
       let factor = try value("factor") ?? longest ?? 1
       var amplitude = yarnScale(factor)
       if let weight = try value("mscale"), let all = try value("mscale_all_dim"),

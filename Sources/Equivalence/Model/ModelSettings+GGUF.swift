@@ -67,6 +67,7 @@ extension DecoderSettings {
       weight: latentWeight, ropeFactors: ropeFactors)
     rotary = scaled.rotary
     attentionScale = scaled.attention / Double(length).squareRoot()
+    isCausal = keys["attention.causal"] != .bool(false)
     if isLatent || keys["expert_count"]?.integer ?? 0 > 0 { routing = try keys.routing() }
   }
 }

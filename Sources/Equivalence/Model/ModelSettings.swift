@@ -39,6 +39,8 @@ struct DecoderSettings: Sendable, Hashable {
   var rotary: RotaryEmbedding
   /// What scores are multiplied with before the softmax.
   var attentionScale: Double
+  /// Whether tokens see those before them only.
+  var isCausal = true
   /// Layers not in this list see all tokens before.
   var windows: [Int: Int] = [:]
   var attentionSoftCap: Double?
@@ -49,6 +51,13 @@ struct DecoderSettings: Sendable, Hashable {
   var latent: LatentSettings?
   /// Whether the head is the embedding even where the checkpoint holds a head.
   var isTied = false
+}
+
+extension DecoderSettings {
+  /// The tokens that one sees.
+  func mask(_ layer: Int) -> AttentionMask {
+    AttentionMask(isCausal: isCausal, window: windows[layer])
+  }
 }
 
 /// Multi-head latent attention.
