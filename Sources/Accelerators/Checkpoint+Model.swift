@@ -259,12 +259,11 @@ extension Architecture {
 
   func expertCount(_ config: ModelConfig) throws(Failure) -> Int? {
     guard hasExperts else { return nil }
-    let row = hyperparameters.first { $0.key == "expert_count" }
-    return try row?.value(config)?.integer
+    return try hyperparameter("expert_count")?.value(config)?.integer
   }
 
   func keyValueHeadCount(_ config: ModelConfig) throws(Failure) -> Int {
-    let row = hyperparameters.first { $0.key == "attention.head_count_kv" }
+    let row = hyperparameter("attention.head_count_kv")
     if let count = try row?.value(config)?.integer { return count }
     return try config.headCount
   }

@@ -10,7 +10,7 @@ extension ModelGraph {
     _ layerCount: Int, _ architecture: Architecture, _ config: ModelConfig
   ) throws(Failure) {
     if roles.contains(where: { $0?.role.isExpert == true }) {
-      let row = architecture.hyperparameters.first { $0.key == "expert_count" }
+      let row = architecture.hyperparameter("expert_count")
       guard try row?.value(config) != nil else {
         throw Failure(
           .badInput, "the key is missing", file: config.file,
@@ -125,8 +125,8 @@ extension ModelGraph {
   private func checkDenseLayers(
     _ layerCount: Int, _ architecture: Architecture, _ config: ModelConfig
   ) throws(Failure) {
-    let row = architecture.ownHyperparameters.first { $0.key == "leading_dense_block_count" }
-    guard let row, let key = row.configKey, let count = try row.value(config)?.integer,
+    guard let row = architecture.hyperparameter("leading_dense_block_count"),
+      let key = row.configKey, let count = try row.value(config)?.integer,
       [nil, .null, .integer(1)].contains(config.json["moe_layer_freq"])
     else { return }
     for case let role? in roles {

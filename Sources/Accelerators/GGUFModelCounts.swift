@@ -29,11 +29,11 @@ public struct GGUFModelCounts: Sendable, Hashable {
     if let architecture = model.architecture, let config = model.config {
       self = try GGUFModelCounts(of: source.path, named: architecture.ggufName) {
         (key) throws(Failure) in
-        let row = architecture.hyperparameters.first { $0.key == key }
+        let row = architecture.hyperparameter(key)
         return try row?.value(config)?.integer
       }
     } else {
-      let name = source.metadata["general.architecture"]?.string?.text ?? ""
+      let name = source.ggufArchitectureName
       self = try GGUFModelCounts(of: source.path, named: name) { (key) throws(Failure) in
         source.metadata[ByteString("\(name).\(key)")]?.firstInteger
       }

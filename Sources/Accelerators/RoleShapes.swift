@@ -28,10 +28,9 @@ public struct RoleShapes: Sendable {
 
   /// - Throws: `badInput` for values of the config that are no counts.
   public init(_ config: ModelConfig, _ architecture: Architecture) throws(Failure) {
-    let rows = architecture.hyperparameters + architecture.ownHyperparameters
     /// By a row of the architecture's table, with its default.
     func row(_ key: String) throws(Failure) -> Axis? {
-      guard let row = rows.first(where: { $0.key == key }) else { return nil }
+      guard let row = architecture.hyperparameter(key) else { return nil }
       return Axis(keys: row.configKey ?? key, length: try row.value(config)?.integer)
     }
     let unknown = Axis(keys: "any", length: nil)

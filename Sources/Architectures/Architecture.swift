@@ -97,6 +97,11 @@ public struct Architecture: Sendable {
   /// Whether its models end in a head over the vocabulary.
   public var hasHead: Bool { mappings.contains { $0.role == .output } }
 
+  /// The row of the tables with this key.
+  public func hyperparameter(_ key: String) -> Hyperparameter? {
+    (hyperparameters + ownHyperparameters).first { $0.key == key }
+  }
+
   /// The names and forms of Hugging Face checkpoints.
   public var huggingFace: Dialect {
     Dialect(prefixes: prefixes, mappings: mappings, drops: drops, spellings: spellings)

@@ -227,7 +227,7 @@ extension ModelConfig {
 extension Architecture {
   /// The value of a hyperparameter, with the architecture's default.
   fileprivate func value(_ key: String, _ config: ModelConfig) throws(Failure) -> MetadataValue? {
-    try hyperparameters.first { $0.key == key }?.value(config)
+    try hyperparameter(key)?.value(config)
   }
 
   /// What transformers takes when the config has no `rms_norm_eps`.
