@@ -8,39 +8,35 @@ extension Expectation {
   func checkDescription(into report: inout VerificationReport) {
     guard let description else { return }
     func add(
-      _ key: ByteString, _ holds: Bool, _ value: JSON?, _ bound: String, _ cause: String? = nil
+      _ key: ByteString, _ holds: Bool, _ measured: String, _ bound: String, _ cause: String? = nil
     ) {
       report.findings.append(
         Finding(
-          .config, .key(key), holds ? .pass : .fail, measured: value.map(\.summary) ?? "nothing",
-          bound: bound, likelyCause: holds ? nil : cause))
+          .config, .key(key), holds ? .pass : .fail, measured: measured, bound: bound,
+          likelyCause: holds ? nil : cause))
     }
     for need in description.needs {
       let value = description.statements[need.key]
       let holds = value.map { isSameJSON($0, need.value) } ?? (need.otherwise == nil)
       add(
-        need.key, holds, value, need.value.summary,
+        need.key, holds, value?.summary ?? "nothing", need.value.summary,
         value == nil ? need.otherwise.map { "the runtime would take \($0)" } : nil)
     }
     if let value = description.statements["model_quant_type"] {
       let types = description.modelTypes
       add(
         "model_quant_type", value.string.flatMap(AscendType.init).map(types.contains) ?? false,
-        value, types.map(\.rawValue).sorted().joined(separator: " or "))
+        value.summary, types.map(\.rawValue).sorted().joined(separator: " or "))
     }
     let hasScales = tensors.contains { AscendCache.companions(of: $0.name) != nil }
     if hasScales || description.hasCache {
-      let isRight = hasScales == description.hasCache
-      report.findings.append(
-        Finding(
-          .config, .key(AscendDescription.cacheKeys[0]), isRight ? .pass : .fail,
-          measured: description.hasCache ? "'C8'" : "nothing, or another type",
-          bound: hasScales ? "'C8'" : "nothing: the source gives no scales for the cache",
-          likelyCause: isRight
-            ? nil
-            : hasScales
-              ? "the runtime is not told of its cache's scales"
-              : "the runtime would take 1 and 0 for scales and offsets"))
+      add(
+        AscendDescription.cacheKeys[0], hasScales == description.hasCache,
+        description.hasCache ? "'C8'" : "nothing, or another type",
+        hasScales ? "'C8'" : "nothing: the source gives no scales for the cache",
+        hasScales
+          ? "the runtime is not told of its cache's scales"
+          : "the runtime would take 1 and 0 for scales and offsets")
     }
     checkJoinedInputs(into: &report)
     checkWeightFiles(into: &report)
@@ -54,19 +50,14 @@ extension Expectation {
 
   /// Checks that layers which the runtime joins have one scale and one offset for their inputs.
   private func checkJoinedInputs(into report: inout VerificationReport) {
-    var first: [JoinedInput: (name: ByteString, value: Float)] = [:]
-    for tensor in tensors {
-      guard let input = JoinedInput(tensor.name, tensor.role),
-        let value = converted.number(named: tensor.name.text)
-      else { continue }
-      guard let other = first[input] else {
-        first[input] = (tensor.name, value)
-        continue
-      }
+    let settings = JoinedInput.settings(of: tensors.map { ($0.name, $0.role, $0.name) }) {
+      converted.number(named: $0.text)
+    }
+    for (own, first) in settings {
       report.findings.append(
         Finding(
-          .joinedInput, .tensor(tensor.name), other.value == value ? .pass : .fail,
-          measured: "\(value)", bound: "\(other.value), as '\(other.name)' has"))
+          .joinedInput, .tensor(own.name), own.value == first.value ? .pass : .fail,
+          measured: "\(own.value)", bound: "\(first.value), as '\(first.name)' has"))
     }
   }
 

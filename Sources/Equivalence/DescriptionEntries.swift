@@ -70,8 +70,8 @@ private struct JoinedGroup: Hashable, CustomStringConvertible {
     if part == "weight" || AscendMatrix.Part(rawValue: part) != nil {
       groups.append(JoinedGroup(layer: nil, name: String(name.dropLast(part.utf8.count + 1))))
     }
-    if part == "weight", let role = tensor.role, let joined = role.role.ascendGroup {
-      groups.append(JoinedGroup(layer: role.bindings.layer, name: joined))
+    if part == "weight", let joined = tensor.role.flatMap(AscendGroup.init) {
+      groups.append(JoinedGroup(layer: joined.layer, name: joined.name))
     }
     return groups
   }

@@ -96,23 +96,18 @@ public struct AscendChoice: Sendable {
 
   /// Layers that the runtime joins into one must share a type.
   private func checkGroups(_ model: ModelGraph, _ types: [AscendType]) throws(Failure) {
-    struct Group: Hashable {
-      let layer: Int?
-      let name: String
-    }
-    var first: [Group: Int] = [:]
+    var first: [AscendGroup: Int] = [:]
     for (number, role) in model.roles.enumerated() {
-      guard let role, role.bindings.part == .weight, let name = role.role.ascendGroup else {
+      guard let role, role.bindings.part == .weight, let group = AscendGroup(role) else {
         continue
       }
-      let group = Group(layer: role.bindings.layer, name: name)
       guard let other = first[group] else {
         first[group] = number
         continue
       }
       guard types[other] == types[number] else {
         throw Failure(
-          .usage, "the runtime joins the \(name) of a layer, so they must have one type",
+          .usage, "the runtime joins the \(group.name) of a layer, so they must have one type",
           subject: .tensor(model.graph.outputs[number].name),
           expected: "\(types[other].spelling), as '\(model.graph.outputs[other].name)' has",
           found: types[number].spelling)
@@ -121,9 +116,22 @@ public struct AscendChoice: Sendable {
   }
 }
 
+/// The layers that the runtime joins into one.
+public struct AscendGroup: Hashable, Sendable {
+  public let layer: Int?
+  public let name: String
+
+  /// nil for a role that is joined with no other.
+  public init?(_ role: RoleInstance) {
+    guard let name = role.role.ascendGroup else { return nil }
+    layer = role.bindings.layer
+    self.name = name
+  }
+}
+
 extension Role {
   /// What the runtime joins with this layer; nil for none.
-  public var ascendGroup: String? {
+  fileprivate var ascendGroup: String? {
     switch self {
     case .attentionQuery, .attentionKey, .attentionValue: "queries, keys and values"
     case .attentionQueryDown, .attentionKeyValueDown: "down-projections of attention"

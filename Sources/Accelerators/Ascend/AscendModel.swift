@@ -87,21 +87,15 @@ public struct AscendModel: Sendable {
   ///
   /// - Throws: `badInput` naming the first that differs.
   public func checkJoinedInputs() throws(Failure) {
-    var first: [JoinedInput: (name: ByteString, value: Float)] = [:]
-    for tensor in tensors {
-      guard let input = JoinedInput(tensor.name, tensor.role),
-        case .fill(let value, _) = graph[tensor.node].op
-      else { continue }
-      guard let other = first[input] else {
-        first[input] = (tensor.name, value)
-        continue
-      }
-      guard other.value == value else {
-        throw Failure(
-          .badInput, "the calibration differs for layers that the runtime joins",
-          subject: .tensor(tensor.name), expected: "\(other.value), as '\(other.name)' has",
-          found: "\(value)")
-      }
+    let settings = JoinedInput.settings(of: tensors.map { ($0.name, $0.role, $0.node) }) { node in
+      guard case .fill(let value, _) = graph[node].op else { return nil }
+      return value
+    }
+    for (own, first) in settings where own.value != first.value {
+      throw Failure(
+        .badInput, "the calibration differs for layers that the runtime joins",
+        subject: .tensor(own.name), expected: "\(first.value), as '\(first.name)' has",
+        found: "\(own.value)")
     }
   }
 
@@ -160,24 +154,6 @@ public struct AscendModel: Sendable {
       let slices = role?.role == .expertDown ? 16 : 1
       place("scale_bias", try quantized(.scaleBias(slices: slices)))
     }
-  }
-}
-
-/// Scale or offset of the inputs of layers that the runtime joins.
-public struct JoinedInput: Hashable, Sendable {
-  private let layer: Int?
-  private let group: String
-  private let part: AscendMatrix.Part
-
-  /// nil for other tensors.
-  public init?(_ name: ByteString, _ role: RoleInstance?) {
-    let parts: [AscendMatrix.Part] = [.inputScale, .inputOffset]
-    guard let role, let group = role.role.ascendGroup,
-      let part = parts.first(where: { name.hasSuffix("." + $0.rawValue) })
-    else { return nil }
-    layer = role.bindings.layer
-    self.group = group
-    self.part = part
   }
 }
 
