@@ -5,22 +5,11 @@
 #include <string.h>
 
 #include "../Portable.h"
+#include "FloatBits.h"
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
-
-PATH static inline uint32_t bits_of(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
-PATH static inline float float_of(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 PATH static inline float decoded_f8e4m3(uint8_t code) {
   uint32_t magnitude = code & 0x7Fu;

@@ -1,6 +1,6 @@
+#define PATH
 #include "CKernels.h"
-
-#include <string.h>
+#include "FloatBits.h"
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
@@ -39,18 +39,6 @@ struct search {
 struct sums {
   double products, squares;
 };
-
-static inline uint32_t bits_of(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
-static inline float float_of(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 static inline uint32_t bucket(const struct search *search, uint32_t magnitude) {
   uint32_t number = (search->greatest - magnitude) >> BUCKET_SHIFT;
