@@ -24,7 +24,7 @@ extension ConversionRequest {
     if program.choice.isForBlocks, !program.hasBlocks {
       warnings.append("'\(scheme.name)' changes no tensor: none is the weight of a projection")
     }
-    if search == .thorough, !tensors.contains(where: { $0.type.encoding.isBlocks }) {
+    if search == .thorough, !tensors.contains(where: { $0.type.encoding.isBlock }) {
       warnings.append("--search thorough changes nothing: no tensor is made of blocks")
     }
     if let importance, !tensors.contains(where: { $0.importance != nil }) {
@@ -43,8 +43,4 @@ extension ConversionRequest {
     }
     return warnings
   }
-}
-
-extension Encoding {
-  fileprivate var isBlocks: Bool { if case .block = self { true } else { false } }
 }

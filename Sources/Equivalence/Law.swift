@@ -81,6 +81,4 @@ extension Encoding {
     case .float, .complex, .exponent: false
     }
   }
-
-  var isBlock: Bool { if case .block = self { true } else { false } }
 }

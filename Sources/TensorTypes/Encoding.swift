@@ -16,6 +16,8 @@ public enum Encoding: Sendable, Hashable {
     }
   }
 
+  public var isBlock: Bool { if case .block = self { true } else { false } }
+
   /// The smallest number of consecutive elements that fill whole bytes on their own.
   public var unitElementCount: Int {
     switch self {
