@@ -270,14 +270,6 @@ extension AscendDescription {
   }
 }
 
-extension Checkpoint {
-  /// What the description beside the weights states; nil without one.
-  fileprivate func ascendDescription() throws(Failure) -> AscendDescription? {
-    guard format == .safetensors, let folder else { return nil }
-    return try AscendDescription(of: folder)
-  }
-}
-
 extension ByteString {
   /// The number after a dot that comes first: that of the layer in every known naming.
   var layerNumber: Int? {

@@ -1,5 +1,6 @@
 import ByteIO
 import TensorTypes
+import WeightFormats
 
 /// `quant_model_description.json`: what type each tensor of a folder has.
 ///
@@ -170,5 +171,15 @@ extension AscendDescription {
   public var modelTypes: Set<AscendType> {
     let quantized = Set(types.values).subtracting([.float, .c8])
     return quantized.isEmpty ? [.float] : quantized
+  }
+}
+
+extension Checkpoint {
+  /// What the description beside the weights states; nil without one.
+  ///
+  /// - Throws: `badInput` for a description that cannot be read.
+  public func ascendDescription() throws(Failure) -> AscendDescription? {
+    guard format == .safetensors, let folder else { return nil }
+    return try AscendDescription(of: folder)
   }
 }

@@ -96,9 +96,7 @@ public struct AscendMatrix: Sendable, Hashable {
   ///
   /// - Throws: `badInput` for a matrix that lacks a tensor beside it.
   public static func all(of checkpoint: Checkpoint) throws(Failure) -> [Int: AscendMatrix]? {
-    guard checkpoint.format == .safetensors, let folder = checkpoint.folder,
-      let description = try AscendDescription(of: folder)
-    else { return nil }
+    guard let description = try checkpoint.ascendDescription() else { return nil }
     var matrices: [Int: AscendMatrix] = [:]
     for (number, tensor) in checkpoint.tensors.enumerated() where tensor.name.hasSuffix(".weight") {
       guard let type = description.types[tensor.name], type != .float else { continue }
