@@ -77,6 +77,11 @@ public enum VerificationProgress: Sendable, Hashable {
 }
 
 extension VerificationReport {
+  /// Adds what is so of some tensors, if there are any.
+  fileprivate mutating func note(_ count: Int, _ text: String) {
+    if count > 0 { notes.append("\(count) \(text)") }
+  }
+
   /// Sums up the findings of a level.
   fileprivate mutating func close(_ level: Level) {
     let own = findings.filter { Check[$0.check].level == level }
@@ -167,11 +172,9 @@ extension Expectation {
       return pair
     }
     let count = try takePassing(rounded, at: failing, by: .f16, comparison, &pairs, &metrics)
-    if count > 0 {
-      report.notes.append(
-        "\(count) tensors were rounded to F16 before they were quantized; their errors are counted "
-          + "from there")
-    }
+    report.note(
+      count,
+      "tensors were rounded to F16 before they were quantized; their errors are counted from there")
   }
 
   /// Looks whether codes that are not what values of FP8 give are what these give rounded to BF16:
@@ -199,11 +202,10 @@ extension Expectation {
       converted: comparison.converted, request: comparison.request,
       isCancelled: comparison.isCancelled, progress: { _ in })
     let count = try takePassing(retried, at: failing, by: .bf16, again, &pairs, &metrics)
-    if count > 0 {
-      report.notes.append(
-        "\(count) tensors come from values that were rounded to BF16 before they were quantized; "
-          + "port's own come from code × scale in F32")
-    }
+    report.note(
+      count,
+      "tensors come from values that were rounded to BF16 before they were quantized; port's own "
+        + "come from code × scale in F32")
   }
 
   /// Measures pairs of values that were rounded on the way, and takes the metrics of those that pass.

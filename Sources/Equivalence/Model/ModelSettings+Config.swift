@@ -111,8 +111,8 @@ extension ModelConfig {
     func value(_ key: String) throws(Failure) -> Double? {
       try number([key], in: scaling).map(single)
     }
-    func required(_ key: String) throws(Failure) -> Double {
-      guard let value = try value(key), value > 0 else {
+    func required(_ key: String, default fallback: Double? = nil) throws(Failure) -> Double {
+      guard let value = try value(key) ?? fallback, value > 0 else {
         throw Failure(
           .badInput, "RoPE cannot be scaled without the value", file: file,
           subject: .key(ByteString(key)), expected: "a number above 0", found: "none")
@@ -134,11 +134,7 @@ extension ModelConfig {
         layout: layout)
     case "yarn":
       let context = try count("max_position_embeddings").map(Double.init)
-      let stated = try value("original_max_position_embeddings") ?? context
-      let original =
-        if let stated, stated > 0 { stated } else {
-          try required("original_max_position_embeddings")
-        }
+      let original = try required("original_max_position_embeddings", default: context)
       let longest = context.map { $0 / original }
       let factor = try value("factor") ?? longest ?? 1
       var amplitude = yarnScale(factor)
