@@ -61,13 +61,18 @@ import WeightFormats
     return path
   }
 
+  /// Converts the model with these tensors as its calibration.
+  private func convert(
+    _ scratch: Scratch, to target: String, calibratedBy tensors: [(String, DType, [UInt8])]
+  ) throws -> String {
+    let calibration = try Calibration(path: CalibrationTests.safetensors(scratch, tensors))
+    return try scratch.convert(CacheTests.model, to: target, nil) { $0.calibration = calibration }
+  }
+
   @Test func mindIEIsToldInTheConfig() throws {
     let scratch = try Scratch()
-    let tensors = try CacheTests.tensors()
-    let calibration = try Calibration(path: CalibrationTests.safetensors(scratch, tensors))
-    let folder = try scratch.convert(CacheTests.model, to: "ascend-910c:mindie", nil) {
-      $0.calibration = calibration
-    }
+    let folder = try convert(
+      scratch, to: "ascend-910c:mindie", calibratedBy: CacheTests.tensors())
     let config = try #require(try Folder(path: folder).json("config.json"))
     #expect(config["quantization_config"]?["kv_quant_type"] == .text("C8"))
     let description = try #require(try AscendDescription(of: Folder(path: folder)))
@@ -80,10 +85,7 @@ import WeightFormats
   @Test func aCalibrationsCacheIsPassedThrough() throws {
     let scratch = try Scratch()
     let tensors = try CacheTests.tensors()
-    let calibration = try Calibration(path: CalibrationTests.safetensors(scratch, tensors))
-    let folder = try scratch.convert(CacheTests.model, to: "ascend-910c", nil) {
-      $0.calibration = calibration
-    }
+    let folder = try convert(scratch, to: "ascend-910c", calibratedBy: tensors)
     let found = try CacheTests.bytes(folder)
     for (name, _, bytes) in tensors { #expect(found[ByteString(name)] == bytes, "\(name)") }
     let description = try #require(try AscendDescription(of: Folder(path: folder)))

@@ -25,15 +25,24 @@ import Testing
     { $0.editEntry("model.embed_tokens.weight", "W8A16") },
   ]
 
+  /// Converts a model, edits what comes out, and verifies it.
+  private func expectFailure(
+    of model: String, _ convert: (Scratch, _ source: String) throws -> String,
+    after edit: (inout EditedCheckpoint) -> Void
+  ) throws {
+    let scratch = try Scratch()
+    let source = seeded(model)
+    var file = try EditedCheckpoint(convert(scratch, source))
+    edit(&file)
+    try file.write(scratch.path + "/hostile")
+    #expect(try verify(source, scratch.path + "/hostile").verdict == .fail)
+  }
+
   @Test(arguments: edits.indices)
   func failsAndNoMore(_ number: Int) throws {
-    let scratch = try Scratch()
-    var file = try EditedCheckpoint(
-      scratch.convert(seeded("qwen2"), to: "ascend-910c", "w8a8-dynamic"))
-    HostileCodesTests.edits[number](&file)
-    try file.write(scratch.path + "/hostile")
-    let report = try verify(seeded("qwen2"), scratch.path + "/hostile")
-    #expect(report.verdict == .fail)
+    try expectFailure(
+      of: "qwen2", { try $0.convert($1, to: "ascend-910c", "w8a8-dynamic") },
+      after: HostileCodesTests.edits[number])
   }
 
   /// A config that counts fewer layers than there are, or none.
@@ -68,12 +77,9 @@ import Testing
 
   @Test(arguments: fixedEdits.indices)
   func failsWithFixedInputs(_ number: Int) throws {
-    let scratch = try Scratch()
-    var file = try EditedCheckpoint(scratch.convert(seeded("qwen2"), to: .fixed))
-    HostileCodesTests.fixedEdits[number](&file)
-    try file.write(scratch.path + "/hostile")
-    let report = try verify(seeded("qwen2"), scratch.path + "/hostile")
-    #expect(report.verdict == .fail)
+    try expectFailure(
+      of: "qwen2", { try $0.convert($1, to: .fixed) },
+      after: HostileCodesTests.fixedEdits[number])
   }
 
   @Test(arguments: [
@@ -131,12 +137,8 @@ import Testing
 
   @Test(arguments: sumEdits.indices)
   func failsWithSumsOfCodes(_ number: Int) throws {
-    let scratch = try Scratch()
-    var file = try EditedCheckpoint(
-      scratch.convert(seeded("qwen3moe"), to: "ascend-910c", "w4a8"))
-    HostileCodesTests.sumEdits[number](&file)
-    try file.write(scratch.path + "/hostile")
-    let report = try verify(seeded("qwen3moe"), scratch.path + "/hostile")
-    #expect(report.verdict == .fail)
+    try expectFailure(
+      of: "qwen3moe", { try $0.convert($1, to: "ascend-910c", "w4a8") },
+      after: HostileCodesTests.sumEdits[number])
   }
 }
